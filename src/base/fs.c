@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The nacre authors */
+#include "base/fs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/alloc.h"
+
+#define FS_READ_STEP ((size_t)64 * 1024)
+
+int fs_read_file(const char *path, size_t max, uint8_t **ret_data, size_t *ret_size,
+                 struct error **err)
+{
+    const bool is_stdin = strcmp(path, "-") == 0;
+    _cleanup_close_ int own_fd = is_stdin ? -1 : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    const int fd = is_stdin ? STDIN_FILENO : own_fd;
+    _cleanup_free_ uint8_t *data = NULL;
+    size_t cap = 0;
+    size_t size = 0;
+
+    if (fd < 0) {
+        return error_set_errno(err, errno, "cannot open %s", path);
+    }
+    for (;;) {
+        ssize_t n;
+
+        if (size + 1 >= cap) {
+            size_t new_cap = cap == 0 ? FS_READ_STEP : cap * 2;
+            uint8_t *grown = realloc(data, new_cap);
+
+            if (grown == NULL) {
+                return error_set_errno(err, ENOMEM, "reading %s", path);
+            }
+            data = grown;
+            cap = new_cap;
+        }
+        n = read(fd, data + size, cap - size - 1);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            return error_set_errno(err, errno, "cannot read %s", path);
+        }
+        if (n == 0) {
+            break;
+        }
+        size += (size_t)n;
+        if (size > max) {
+            return error_set(err, EFBIG, "%s is larger than the %zu bytes allowed for it", path,
+                             max);
+        }
+    }
+    data[size] = '\0';
+    *ret_data = TAKE_PTR(data);
+    *ret_size = size;
+    return 0;
+}
+
+static int write_all(int fd, const uint8_t *p, size_t size)
+{
+    while (size > 0) {
+        ssize_t n = write(fd, p, size);
+
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            return -errno;
+        }
+        p += n;
+        size -= (size_t)n;
+    }
+    return 0;
+}
+
+static void sync_parent(const char *path)
+{
+    _cleanup_free_ char *copy = strdup(path);
+    _cleanup_close_ int dir = -1;
+
+    if (copy == NULL) {
+        return;
+    }
+    dir = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir >= 0) {
+        (void)fsync(dir); /* some file systems refuse; the rename itself stands */
+    }
+}
+
+int fs_write_file_atomic(const char *path, const void *data, size_t size, unsigned mode,
+                         struct error **err)
+{
+    _cleanup_free_ char *tmp = NULL;
+    _cleanup_close_ int fd = -1;
+    int r;
+
+    if (strcmp(path, "-") == 0) {
+        r = write_all(STDOUT_FILENO, data, size);
+        return r < 0 ? error_set_errno(err, -r, "cannot write to standard output") : 0;
+    }
+    if (asprintf(&tmp, "%s.XXXXXX", path) < 0) {
+        tmp = NULL;
+        return error_set_errno(err, ENOMEM, "writing %s", path);
+    }
+    fd = mkostemp(tmp, O_CLOEXEC);
+    if (fd < 0) {
+        return error_set_errno(err, errno, "cannot create a file beside %s", path);
+    }
+    r = fchmod(fd, (mode_t)mode) < 0 ? -errno : write_all(fd, data, size);
+    if (r == 0 && fsync(fd) < 0) {
+        r = -errno;
+    }
+    if (r == 0 && rename(tmp, path) < 0) {
+        r = -errno;
+    }
+    if (r < 0) {
+        (void)unlink(tmp);
+        return error_set_errno(err, -r, "cannot write %s", path);
+    }
+    sync_parent(path);
+    return 0;
+}

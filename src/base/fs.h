@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The nacre authors */
+#pragma once
+
+#include "base/error.h"
+
+/* Reads a whole file of at most `max` bytes. The result is malloc'd, NUL-terminated behind its
+ * *ret_size bytes, and the caller's. -EFBIG with a message when it is larger. "-" reads stdin. */
+[[nodiscard]] int fs_read_file(const char *path, size_t max, uint8_t **ret_data, size_t *ret_size,
+                               struct error **err);
+
+/* Writes a file so that the final name holds either all of it or what it held before: temporary
+ * file beside it, fsync, rename, fsync of the directory. "-" writes stdout. */
+[[nodiscard]] int fs_write_file_atomic(const char *path, const void *data, size_t size,
+                                       unsigned mode, struct error **err);

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The nacre authors */
+#pragma once
+
+/*
+ * nacre <verb>: one verb, one file. A verb gets its own argv (argv[0] is the verb) and returns the
+ * exit code; on failure it leaves the message in *err and main prints it once.
+ */
+
+#include "base/args.h"
+#include "base/error.h"
+
+enum cli_exit {
+    CLI_OK = 0,
+    CLI_FAILED = 1,      /* the work could not be done */
+    CLI_USAGE = 2,       /* the command line is wrong */
+    CLI_REFUSED = 3,     /* evidence, a signature or a measurement does not verify */
+    CLI_UNSUPPORTED = 4, /* this machine lacks what the work needs */
+};
+
+/* What a verb returns when args_parse returned `r` != 0. */
+static inline int cli_args_exit(int r)
+{
+    return r > 0 ? CLI_OK : CLI_USAGE;
+}
+
+#define X(name, function, summary) int function(int argc, char **argv, struct error **err);
+#include "cli/commands.tbl.h"
+#undef X

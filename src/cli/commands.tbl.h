@@ -1,0 +1,6 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The nacre authors */
+
+/* Every verb: X(name, function, one-line summary). Sorted by name. */
+
+X("version", cmd_version, "print nacre's version")

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The nacre authors */
+#include "unit.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/alloc.h"
+#include "base/fs.h"
+
+static char g_dir[] = "/tmp/nacre-test-fs-XXXXXX";
+
+static int setup(void **state)
+{
+    return mkdtemp(g_dir) == NULL ? -1 : 0;
+}
+
+static int teardown(void **state)
+{
+    return rmdir(g_dir);
+}
+
+static void test_fs_write_then_read_returns_the_bytes_and_mode(void **state)
+{
+    _cleanup_error_ struct error *err = NULL;
+    _cleanup_free_ uint8_t *data = NULL;
+    char path[128];
+    struct stat st;
+    size_t size;
+
+    (void)snprintf(path, sizeof(path), "%s/file", g_dir);
+    assert_int_equal(fs_write_file_atomic(path, "one", 3, 0644, &err), 0);
+    assert_int_equal(fs_write_file_atomic(path, "secret", 6, 0600, &err), 0);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0600);
+    assert_int_equal(fs_read_file(path, 6, &data, &size, &err), 0);
+    assert_int_equal(size, 6);
+    assert_string_equal((char *)data, "secret");
+    assert_int_equal(fs_read_file(path, 5, &data, &size, &err), -EFBIG);
+    assert_non_null(strstr(error_text(err), "larger than the 5 bytes"));
+    assert_int_equal(unlink(path), 0);
+}
+
+static void test_fs_missing_file_and_directory_say_which(void **state)
+{
+    _cleanup_error_ struct error *err = NULL;
+    uint8_t *data;
+    size_t size;
+
+    assert_int_equal(fs_read_file("/nonexistent/x", 10, &data, &size, &err), -ENOENT);
+    assert_non_null(strstr(error_text(err), "/nonexistent/x"));
+    assert_int_equal(fs_write_file_atomic("/nonexistent/x", "", 0, 0600, &err), -ENOENT);
+    assert_non_null(strstr(error_text(err), "/nonexistent/x"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_fs_write_then_read_returns_the_bytes_and_mode),
+        cmocka_unit_test(test_fs_missing_file_and_directory_say_which),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
