@@ -41,35 +41,35 @@ enum encls_leaf {
 };
 
 /* Error codes in RAX (table 37-4). */
-#define SGX_ERROR_TABLE(X)                                                                         \
-    X(SUCCESS, 0)                                                                                  \
-    X(INVALID_SIG_STRUCT, 1)                                                                       \
-    X(INVALID_ATTRIBUTE, 2)                                                                        \
-    X(BLSTATE, 3)                                                                                  \
-    X(INVALID_MEASUREMENT, 4)                                                                      \
-    X(NOTBLOCKABLE, 5)                                                                             \
-    X(PG_INVLD, 6)                                                                                 \
-    X(EPC_PAGE_CONFLICT, 7)                                                                        \
-    X(INVALID_SIGNATURE, 8)                                                                        \
-    X(MAC_COMPARE_FAIL, 9)                                                                         \
-    X(PAGE_NOT_BLOCKED, 10)                                                                        \
-    X(NOT_TRACKED, 11)                                                                             \
-    X(VA_SLOT_OCCUPIED, 12)                                                                        \
-    X(CHILD_PRESENT, 13)                                                                           \
-    X(ENCLAVE_ACT, 14)                                                                             \
-    X(ENTRYEPOCH_LOCKED, 15)                                                                       \
-    X(INVALID_EINITTOKEN, 16)                                                                      \
-    X(PREV_TRK_INCMPL, 17)                                                                         \
-    X(PG_IS_SECS, 18)                                                                              \
-    X(PAGE_ATTRIBUTES_MISMATCH, 19)                                                                \
-    X(PAGE_NOT_MODIFIABLE, 20)                                                                     \
-    X(PAGE_NOT_DEBUGGABLE, 21)                                                                     \
-    X(INVALID_COUNTER, 25)                                                                         \
-    X(PG_NONEPC, 26)                                                                               \
-    X(TRACK_NOT_REQUIRED, 27)                                                                      \
-    X(INVALID_CPUSVN, 32)                                                                          \
-    X(INVALID_ISVSVN, 64)                                                                          \
-    X(UNMASKED_EVENT, 128)                                                                         \
+#define SGX_ERROR_TABLE(X)          \
+    X(SUCCESS, 0)                   \
+    X(INVALID_SIG_STRUCT, 1)        \
+    X(INVALID_ATTRIBUTE, 2)         \
+    X(BLSTATE, 3)                   \
+    X(INVALID_MEASUREMENT, 4)       \
+    X(NOTBLOCKABLE, 5)              \
+    X(PG_INVLD, 6)                  \
+    X(EPC_PAGE_CONFLICT, 7)         \
+    X(INVALID_SIGNATURE, 8)         \
+    X(MAC_COMPARE_FAIL, 9)          \
+    X(PAGE_NOT_BLOCKED, 10)         \
+    X(NOT_TRACKED, 11)              \
+    X(VA_SLOT_OCCUPIED, 12)         \
+    X(CHILD_PRESENT, 13)            \
+    X(ENCLAVE_ACT, 14)              \
+    X(ENTRYEPOCH_LOCKED, 15)        \
+    X(INVALID_EINITTOKEN, 16)       \
+    X(PREV_TRK_INCMPL, 17)          \
+    X(PG_IS_SECS, 18)               \
+    X(PAGE_ATTRIBUTES_MISMATCH, 19) \
+    X(PAGE_NOT_MODIFIABLE, 20)      \
+    X(PAGE_NOT_DEBUGGABLE, 21)      \
+    X(INVALID_COUNTER, 25)          \
+    X(PG_NONEPC, 26)                \
+    X(TRACK_NOT_REQUIRED, 27)       \
+    X(INVALID_CPUSVN, 32)           \
+    X(INVALID_ISVSVN, 64)           \
+    X(UNMASKED_EVENT, 128)          \
     X(INVALID_KEYNAME, 256)
 
 enum sgx_error {
@@ -89,7 +89,7 @@ enum sgx_error {
 #define SGX_FLAGS_KSS           (1ull << 7)
 #define SGX_FLAGS_AEXNOTIFY     (1ull << 10)
 
-#define SGX_XFRM_LEGACY 0x3ull  /* x87 + SSE: always set */
+#define SGX_XFRM_LEGACY 0x3ull /* x87 + SSE: always set */
 #define SGX_XFRM_AVX    0x4ull
 #define SGX_XFRM_AVX512 0xe0ull
 #define SGX_XFRM_PKRU   0x200ull
@@ -105,8 +105,8 @@ _Static_assert(sizeof(struct sgx_attributes) == 16, "SDM 35.7.1");
 /* --- SECS (35.7, table 35-2) --- */
 
 struct sgx_secs {
-    uint64_t size; /* bytes, a power of two */
-    uint64_t base; /* linear address, aligned to size */
+    uint64_t size;           /* bytes, a power of two */
+    uint64_t base;           /* linear address, aligned to size */
     uint32_t ssa_frame_size; /* pages */
     uint32_t miscselect;
     uint64_t cet_leg_bitmap_offset;
@@ -292,10 +292,14 @@ _Static_assert(offsetof(struct sgx_sigstruct, enclave_hash) == 960, "SDM table 3
 _Static_assert(offsetof(struct sgx_sigstruct, isv_prod_id) == 1024, "SDM table 35-19");
 _Static_assert(offsetof(struct sgx_sigstruct, q1) == 1040, "SDM table 35-19");
 
-#define SGX_SIGSTRUCT_HEADER                                                                       \
-    {6, 0, 0, 0, 0xe1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0}
-#define SGX_SIGSTRUCT_HEADER2                                                                      \
-    {1, 1, 0, 0, 0x60, 0, 0, 0, 0x60, 0, 0, 0, 1, 0, 0, 0}
+#define SGX_SIGSTRUCT_HEADER                              \
+    {                                                     \
+        6, 0, 0, 0, 0xe1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0 \
+    }
+#define SGX_SIGSTRUCT_HEADER2                                \
+    {                                                        \
+        1, 1, 0, 0, 0x60, 0, 0, 0, 0x60, 0, 0, 0, 1, 0, 0, 0 \
+    }
 /* The two ranges RSA signs, concatenated (35.14). */
 #define SGX_SIGSTRUCT_SIGNED1_OFFSET 0u
 #define SGX_SIGSTRUCT_SIGNED1_SIZE   128u

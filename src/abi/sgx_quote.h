@@ -20,8 +20,11 @@
 #define QUOTE_TEE_TDX 0x00000081u
 
 /* 939a7233-f79c-4ca9-940a-0db3957f0607 */
-#define QUOTE_INTEL_QE_VENDOR_ID                                                                   \
-    {0x93, 0x9a, 0x72, 0x33, 0xf7, 0x9c, 0x4c, 0xa9, 0x94, 0x0a, 0x0d, 0xb3, 0x95, 0x7f, 0x06, 0x07}
+#define QUOTE_INTEL_QE_VENDOR_ID                                                                  \
+    {                                                                                             \
+        0x93, 0x9a, 0x72, 0x33, 0xf7, 0x9c, 0x4c, 0xa9, 0x94, 0x0a, 0x0d, 0xb3, 0x95, 0x7f, 0x06, \
+            0x07                                                                                  \
+    }
 
 enum quote_cert_type {
     QUOTE_CERT_PPID_CLEAR = 1,
@@ -51,8 +54,8 @@ _Static_assert(sizeof(struct quote_v3_fixed) == 436, "quote v3");
 
 /* What follows in v3, up to the variable parts: auth data, then certification data. */
 struct quote_v3_signature {
-    uint8_t signature[64];   /* P-256 r || s, big-endian, over header and body */
-    uint8_t att_key[64];     /* P-256 x || y, big-endian */
+    uint8_t signature[64]; /* P-256 r || s, big-endian, over header and body */
+    uint8_t att_key[64];   /* P-256 x || y, big-endian */
     struct sgx_report_body qe_report;
     uint8_t qe_report_signature[64]; /* by the PCK key, over qe_report */
 } _packed_;

@@ -37,10 +37,10 @@ static inline void fclosep(FILE **f)
 #define _cleanup_fclose_ _cleanup_(fclosep)
 
 /* Hands a descriptor over: yields it and leaves -1 behind. */
-#define TAKE_FD(fd)                                                                                \
-    ({                                                                                             \
-        int *take_fd_ = &(fd);                                                                     \
-        int take_v_ = *take_fd_;                                                                   \
-        *take_fd_ = -1;                                                                            \
-        take_v_;                                                                                   \
+#define TAKE_FD(fd)              \
+    ({                           \
+        int *take_fd_ = &(fd);   \
+        int take_v_ = *take_fd_; \
+        *take_fd_ = -1;          \
+        take_v_;                 \
     })

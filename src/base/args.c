@@ -146,8 +146,9 @@ static int store(const struct arg_spec *spec, const struct arg_option *o, const 
     case ARG_U64:
         r = args_parse_u64(value, o->dest);
         if (r < 0) {
-            return error_set(err, EINVAL, "--%s wants a number such as 4096, 0x1000 or 64K, not '%s'",
-                             o->name, value);
+            return error_set(err, EINVAL,
+                             "--%s wants a number such as 4096, 0x1000 or 64K, not '%s'", o->name,
+                             value);
         }
         return 0;
     }
@@ -173,7 +174,8 @@ static int parse_option(const struct arg_spec *spec, int argc, char **argv, int 
     } else {
         o = find_short(spec, arg[1]);
         if (o == NULL) {
-            return error_set(err, EINVAL, "unknown option -%c; see '%s --help'", arg[1], spec->verb);
+            return error_set(err, EINVAL, "unknown option -%c; see '%s --help'", arg[1],
+                             spec->verb);
         }
         value = arg[2] != '\0' ? arg + 2 : NULL;
     }
@@ -212,8 +214,8 @@ int args_parse(const struct arg_spec *spec, int argc, char **argv, size_t *ret_c
         }
     }
     if (count < spec->min_args || count > spec->max_args) {
-        return error_set(err, EINVAL, "%s: usage: %s %s", count < spec->min_args
-                             ? "an argument is missing" : "too many arguments",
+        return error_set(err, EINVAL, "%s: usage: %s %s",
+                         count < spec->min_args ? "an argument is missing" : "too many arguments",
                          spec->verb, spec->synopsis);
     }
     *ret_count = count;

@@ -24,24 +24,24 @@ struct arg_list {
 };
 
 struct arg_option {
-    const char *name;  /* long name without dashes */
-    char letter;       /* short name, or 0 */
+    const char *name; /* long name without dashes */
+    char letter;      /* short name, or 0 */
     enum arg_kind kind;
     const char *value; /* placeholder in the help: FILE, ADDR; NULL for flags */
     const char *help;
-    void *dest;        /* bool *, const char **, struct arg_list *, uint64_t * */
-    bool hidden;       /* accepted, not shown */
+    void *dest;  /* bool *, const char **, struct arg_list *, uint64_t * */
+    bool hidden; /* accepted, not shown */
 };
 
 struct arg_spec {
-    const char *verb;     /* "nacre sign" */
-    const char *synopsis; /* "[OPTIONS] FILE" */
-    const char *summary;  /* one sentence */
+    const char *verb;                 /* "nacre sign" */
+    const char *synopsis;             /* "[OPTIONS] FILE" */
+    const char *summary;              /* one sentence */
     const struct arg_option *options; /* ends with name == NULL */
-    const char *examples; /* lines, shown under "Examples:" */
-    const char *notes;    /* free text below, or NULL */
+    const char *examples;             /* lines, shown under "Examples:" */
+    const char *notes;                /* free text below, or NULL */
     size_t min_args;
-    size_t max_args;      /* positional arguments allowed */
+    size_t max_args;         /* positional arguments allowed */
     bool stop_at_positional; /* for `exec -- PROG ARGS`: the first positional ends the options */
 };
 

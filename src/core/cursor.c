@@ -53,17 +53,17 @@ int cursor_u8(struct cursor *c, uint8_t *ret)
     return cursor_copy(c, ret, 1);
 }
 
-#define CURSOR_DEFINE_(bits, order)                                                                \
-    int cursor_u##bits##order(struct cursor *c, uint##bits##_t *ret)                               \
-    {                                                                                              \
-        const uint8_t *p;                                                                          \
-        int r = cursor_bytes(c, bits / 8, &p);                                                     \
-                                                                                                   \
-        if (r < 0) {                                                                               \
-            return r;                                                                              \
-        }                                                                                          \
-        *ret = order##bits##_load(p);                                                              \
-        return 0;                                                                                  \
+#define CURSOR_DEFINE_(bits, order)                                  \
+    int cursor_u##bits##order(struct cursor *c, uint##bits##_t *ret) \
+    {                                                                \
+        const uint8_t *p;                                            \
+        int r = cursor_bytes(c, bits / 8, &p);                       \
+                                                                     \
+        if (r < 0) {                                                 \
+            return r;                                                \
+        }                                                            \
+        *ret = order##bits##_load(p);                                \
+        return 0;                                                    \
     }
 
 CURSOR_DEFINE_(16, le)

@@ -66,8 +66,8 @@ static void sha256_blocks_portable(uint32_t state[static 8], const uint8_t *p, s
 }
 
 /* Four rounds per step; `m0` is the message group being consumed, `m1..m3` the three after it. */
-__attribute__((target("sha,sse4.1"))) static void
-sha256_blocks_ni(uint32_t state[static 8], const uint8_t *p, size_t blocks)
+__attribute__((target("sha,sse4.1"))) static void sha256_blocks_ni(uint32_t state[static 8],
+                                                                   const uint8_t *p, size_t blocks)
 {
     const __m128i swap = _mm_set_epi64x(0x0c0d0e0f08090a0bLL, 0x0405060700010203LL);
     __m128i tmp = _mm_loadu_si128((const __m128i *)(const void *)&state[0]);
@@ -86,8 +86,8 @@ sha256_blocks_ni(uint32_t state[static 8], const uint8_t *p, size_t blocks)
         __m128i m[4];
 
         for (int i = 0; i < 4; i++) {
-            m[i] = _mm_shuffle_epi8(
-                _mm_loadu_si128((const __m128i *)(const void *)(p + 16 * i)), swap);
+            m[i] = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(const void *)(p + 16 * i)),
+                                    swap);
         }
 #pragma GCC unroll 16
         for (int i = 0; i < 16; i++) {

@@ -14,8 +14,8 @@
 
 struct sha256 {
     uint32_t state[8];
-    uint64_t bytes;             /* message bytes so far */
-    uint8_t buf[SHA256_BLOCK];  /* the part of a block not hashed yet */
+    uint64_t bytes;            /* message bytes so far */
+    uint8_t buf[SHA256_BLOCK]; /* the part of a block not hashed yet */
 };
 
 void sha256_init(struct sha256 *ctx);

@@ -19,21 +19,20 @@
 
 #define ARRAY_COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-#define MIN(a, b)                                                                                  \
-    ({                                                                                             \
-        __auto_type min_a_ = (a);                                                                  \
-        __auto_type min_b_ = (b);                                                                  \
-        min_a_ < min_b_ ? min_a_ : min_b_;                                                         \
+#define MIN(a, b)                          \
+    ({                                     \
+        __auto_type min_a_ = (a);          \
+        __auto_type min_b_ = (b);          \
+        min_a_ < min_b_ ? min_a_ : min_b_; \
     })
-#define MAX(a, b)                                                                                  \
-    ({                                                                                             \
-        __auto_type max_a_ = (a);                                                                  \
-        __auto_type max_b_ = (b);                                                                  \
-        max_a_ > max_b_ ? max_a_ : max_b_;                                                         \
+#define MAX(a, b)                          \
+    ({                                     \
+        __auto_type max_a_ = (a);          \
+        __auto_type max_b_ = (b);          \
+        max_a_ > max_b_ ? max_a_ : max_b_; \
     })
 
-#define container_of(ptr, type, member)                                                            \
-    ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+#define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
@@ -44,13 +43,14 @@
 #define _printf_(a, b) __attribute__((format(printf, a, b)))
 #define _cleanup_(f)   __attribute__((cleanup(f)))
 
-/* Hands a pointer over: yields its value and leaves NULL behind, so that _cleanup_ frees nothing. */
-#define TAKE_PTR(p)                                                                                \
-    ({                                                                                             \
-        __auto_type take_pp_ = &(p);                                                               \
-        __auto_type take_v_ = *take_pp_;                                                           \
-        *take_pp_ = NULL;                                                                          \
-        take_v_;                                                                                   \
+/* Hands a pointer over: yields its value and leaves NULL behind, so that _cleanup_ frees nothing.
+ */
+#define TAKE_PTR(p)                      \
+    ({                                   \
+        __auto_type take_pp_ = &(p);     \
+        __auto_type take_v_ = *take_pp_; \
+        *take_pp_ = NULL;                \
+        take_v_;                         \
     })
 
 static inline uint64_t page_align_down(uint64_t v)

@@ -43,8 +43,8 @@ static int parse(const char **argv, size_t *count, struct error **err)
 static void test_args_every_kind_and_form(void **state)
 {
     _cleanup_error_ struct error *err = NULL;
-    const char *argv[] = {"test", "-f",  "one", "--string=a=b", "--list", "x", "--list=y",
-                          "-n",   "64K", "--",  "-two",         NULL};
+    const char *argv[] = {"test",     "-f", "one", "--string=a=b", "--list", "x",
+                          "--list=y", "-n", "64K", "--",           "-two",   NULL};
     size_t count;
 
     assert_int_equal(parse(argv, &count, &err), 0);

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The nacre authors */
+#pragma once
+
+/*
+ * How enclave and host talk. The host enters with
+ *
+ *   EENTER  rdi = enum enclave_entry, rsi = struct hostcall_block * of this thread (untrusted),
+ *           rdx = entry argument (ENTRY_START: struct boot_params *, untrusted)
+ *
+ * and the enclave leaves by EEXIT after writing a request into the block. The host serves it and
+ * enters again with ENTRY_RETURN. The enclave never trusts a word in the block: it copies once and
+ * then checks. The host never writes where the enclave did not ask it to.
+ */
+
+#include "core/types.h"
+
+enum hostcall {
+#define X(number, name, args, description) HOSTCALL_##name = (number),
+#include "abi/hostcall.tbl.h"
+#undef X
+};
+#define HOSTCALL_MAX 160
+
+enum enclave_entry {
+    ENTRY_START = 0,     /* first entry of the first thread */
+    ENTRY_THREAD = 1,    /* first entry on the TCS of a new thread */
+    ENTRY_RETURN = 2,    /* a host call was served */
+    ENTRY_EXCEPTION = 3, /* CSSA > 0: look into SSA[CSSA - 1] for what happened */
+    ENTRY_SIGNAL = 4,    /* CSSA > 0: a host signal is pending, see block->signals */
+};
+
+enum enclave_exit {
+    EXIT_HOSTCALL = 0,     /* serve block->number, then ENTRY_RETURN */
+    EXIT_RESUME = 1,       /* the exception was handled: ERESUME */
+    EXIT_THREAD_DONE = 2,  /* this thread will not enter again */
+    EXIT_ABORT = 3,        /* the enclave gave up; block->args[0] is the reason */
+};
+
+#define HOSTCALL_ARGS 6
+
+/* One per thread, page aligned, in untrusted memory; `buffer` is the thread's bounce area. */
+struct hostcall_block {
+    uint32_t exit;   /* enum enclave_exit */
+    uint32_t number; /* enum hostcall */
+    uint64_t args[HOSTCALL_ARGS];
+    int64_t result;
+    uint64_t signals; /* host signals not yet taken over, bit (n - 1); set by the host's handler */
+    uint64_t buffer;  /* untrusted address of the bounce area */
+    uint64_t buffer_size;
+    uint64_t park;    /* the word this thread parks on (futex_wait) */
+    uint64_t tcs;     /* linear address of this thread's TCS */
+    uint64_t reserved[4];
+} _packed_;
+_Static_assert(sizeof(struct hostcall_block) == 144, "hostcall ABI");
+
+#define HOSTCALL_BUFFER_SIZE ((size_t)1 << 20)
