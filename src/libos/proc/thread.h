@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The nacre authors */
+#pragma once
+
+/* Threads and the process they belong to (one process per enclave). */
+
+#include "libos/lib/list.h"
+#include "libos/lib/sync.h"
+#include "libos/proc/wait.h"
+
+struct fd_table;   /* fs/fd_table.h */
+struct fs_context; /* fs/: root, cwd, umask */
+
+/* General registers of the application at a system call or exception, in the order the entry code
+ * saves them. Vector state stays in the registers (libos uses none) or in the SSA. */
+struct cpu_context {
+    uint64_t rax, rbx, rcx, rdx, rsi, rdi, rbp, rsp;
+    uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
+    uint64_t rip;
+    uint64_t rflags;
+};
+
+struct process {
+    int32_t pid; /* as the application sees it */
+    int32_t ppid;
+    uint32_t uid, euid, suid, fsuid;
+    uint32_t gid, egid, sgid, fsgid;
+    struct fd_table *files;
+    struct fs_context *fs;
+    struct mutex threads_lock;
+    struct list threads; /* struct thread.node */
+    size_t thread_count;
+    char comm[16];
+    const char *exe_path;
+};
+
+struct signal_state; /* signal/signal.h */
+
+struct thread {
+    struct list node;
+    struct refcount refs;
+    struct process *process;
+    int32_t tid;
+    char comm[16];
+    uint64_t fs_base;
+    uint64_t clear_child_tid; /* user address or 0 */
+    uint64_t robust_list;
+    size_t robust_list_size;
+    struct signal_state *signals;
+    struct cpu_context *context; /* of the system call being served, for signals and clone */
+    uint32_t wake_token;         /* 1: a wake came since the last wait */
+    uint32_t park_state;         /* how it sleeps: 0 awake, 1 futex, 2 poll */
+    uint32_t work;        /* non-zero: look at signals before going back to the application */
+    int32_t host_wake_fd; /* host eventfd for park_state 2; -1: none yet */
+    void *arch;           /* boot/: TCS, stacks, host-call block */
+};
+
+/* The current thread. GS-relative in the enclave. */
+struct thread *thread_current(void);
+struct process *process_current(void);

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The nacre authors */
+#pragma once
+
+/*
+ * Blocking. A thread that waits registers a waiter on every queue that may wake it, tests its
+ * condition, and calls thread_wait(); wakers change the state first and then wake. Wake-ups may be
+ * spurious (the host controls parking): always loop on the condition.
+ *
+ *     struct waiter w;
+ *     waiter_init(&w);
+ *     waitq_add(&pipe->readers, &w);
+ *     while (!(r = condition())) {
+ *         r = thread_wait(deadline);      // 0, -ETIMEDOUT, -EINTR
+ *         if (r < 0) break;
+ *     }
+ *     waitq_remove(&w);
+ */
+
+#include "libos/lib/list.h"
+#include "libos/lib/sync.h"
+
+struct thread;
+
+struct waitq {
+    struct spinlock lock;
+    struct list waiters;
+};
+
+struct waiter {
+    struct list node;
+    struct waitq *queue;
+    struct thread *thread;
+    /* When set, called under queue->lock instead of waking `thread` (epoll items). Must not block.
+     */
+    void (*notify)(struct waiter *w, uint32_t events);
+};
+
+#define WAIT_FOREVER UINT64_MAX
+
+void waitq_init(struct waitq *q);
+void waiter_init(struct waiter *w); /* for the current thread */
+void waitq_add(struct waitq *q, struct waiter *w);
+void waitq_remove(struct waiter *w); /* harmless when not queued */
+/* Wakes all / up to `count` waiters; `events` (EPOLL*) travels to notify callbacks. */
+void waitq_wake_all(struct waitq *q, uint32_t events);
+size_t waitq_wake(struct waitq *q, size_t count, uint32_t events);
+
+/* Sleeps until thread_wake(current), the absolute CLOCK_MONOTONIC deadline in ns, or a signal that
+ * is to be delivered. 0 (woken, maybe spuriously), -ETIMEDOUT, -EINTR. A wake that came between
+ * waitq_add and here is not lost. */
+[[nodiscard]] int thread_wait(uint64_t deadline);
+/* The same, not interruptible by signals. */
+[[nodiscard]] int thread_wait_uninterruptible(uint64_t deadline);
+void thread_wake(struct thread *t);
+
+/* As thread_wait, but sleeping in the host on descriptors as well: struct host_pollfd like Linux's
+ * pollfd. Returns 0 when woken or a descriptor is ready (revents filled in; checked to be a subset
+ * of what can be reported), -ETIMEDOUT, -EINTR. */
+struct host_pollfd {
+    int32_t fd;
+    int16_t events;
+    int16_t revents;
+};
+[[nodiscard]] int thread_wait_fds(struct host_pollfd *fds, size_t count, uint64_t deadline);
+
+/* True when the current thread has a signal to take: blocking calls give up with -EINTR. */
+bool thread_signal_pending(void);
