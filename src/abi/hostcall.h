@@ -31,10 +31,10 @@ enum enclave_entry {
 };
 
 enum enclave_exit {
-    EXIT_HOSTCALL = 0,     /* serve block->number, then ENTRY_RETURN */
-    EXIT_RESUME = 1,       /* the exception was handled: ERESUME */
-    EXIT_THREAD_DONE = 2,  /* this thread will not enter again */
-    EXIT_ABORT = 3,        /* the enclave gave up; block->args[0] is the reason */
+    EXIT_HOSTCALL = 0,    /* serve block->number, then ENTRY_RETURN */
+    EXIT_RESUME = 1,      /* the exception was handled: ERESUME */
+    EXIT_THREAD_DONE = 2, /* this thread will not enter again */
+    EXIT_ABORT = 3,       /* the enclave gave up; block->args[0] is the reason */
 };
 
 #define HOSTCALL_ARGS 6
@@ -48,8 +48,8 @@ struct hostcall_block {
     uint64_t signals; /* host signals not yet taken over, bit (n - 1); set by the host's handler */
     uint64_t buffer;  /* untrusted address of the bounce area */
     uint64_t buffer_size;
-    uint64_t park;    /* the word this thread parks on (futex_wait) */
-    uint64_t tcs;     /* linear address of this thread's TCS */
+    uint64_t park; /* the word this thread parks on (futex_wait) */
+    uint64_t tcs;  /* linear address of this thread's TCS */
     uint64_t reserved[4];
 } _packed_;
 _Static_assert(sizeof(struct hostcall_block) == 144, "hostcall ABI");
