@@ -32,9 +32,11 @@ struct process {
     size_t thread_count;
     char comm[16];
     const char *exe_path;
+    struct signal_process *signals; /* signal/ */
+    uint64_t start_time;            /* CLOCK_MONOTONIC ns */
 };
 
-struct signal_state; /* signal/signal.h */
+struct signal_state; /* signal/signal.h: mask, pending, alternate stack */
 
 struct thread {
     struct list node;
