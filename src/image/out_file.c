@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The nacre authors */
+#include "image/out_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+
+#define NAME_TRIES 100
+
+static int open_unnamed(const char *path, unsigned mode)
+{
+    _cleanup_free_ char *copy = strdup(path);
+
+    if (copy == NULL) {
+        return -1;
+    }
+    return open(dirname(copy), O_TMPFILE | O_RDWR | O_CLOEXEC, (mode_t)mode);
+}
+
+int img_out_open(struct img_out *out, const char *path, uint64_t size, unsigned mode,
+                 struct error **err)
+{
+    struct img_out o = {.path = strdup(path), .fd = -1};
+
+    if (o.path == NULL) {
+        return error_set_errno(err, ENOMEM, "writing %s", path);
+    }
+    o.fd = open_unnamed(path, mode);
+    if (o.fd < 0) {
+        if (asprintf(&o.tmp, "%s.XXXXXX", path) < 0) {
+            free(o.path);
+            return error_set_errno(err, ENOMEM, "writing %s", path);
+        }
+        o.fd = mkostemp(o.tmp, O_CLOEXEC);
+    }
+    if (o.fd < 0) {
+        int e = errno;
+
+        free(o.path);
+        free(o.tmp);
+        return error_set_errno(err, e, "cannot create a file beside %s", path);
+    }
+    if (fchmod(o.fd, (mode_t)mode) < 0 || (size > 0 && fallocate(o.fd, 0, 0, (off_t)size) < 0 &&
+                                           errno != EOPNOTSUPP && errno != ENOSYS)) {
+        int r = error_set_errno(err, errno, "cannot reserve %llu bytes for %s",
+                                (unsigned long long)size, path);
+
+        img_out_discard(&o);
+        return r;
+    }
+    *out = o;
+    return 0;
+}
+
+int img_out_write(struct img_out *out, uint64_t offset, const void *data, size_t size,
+                  struct error **err)
+{
+    const uint8_t *p = data;
+
+    while (size > 0) {
+        ssize_t n = pwrite(out->fd, p, size, (off_t)offset);
+
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            return error_set_errno(err, errno, "cannot write %s", out->path);
+        }
+        p += n;
+        offset += (uint64_t)n;
+        size -= (size_t)n;
+    }
+    return 0;
+}
+
+/* linkat() never replaces: the file gets a temporary name first and is renamed over the old one. */
+static int give_temporary_name(struct img_out *out)
+{
+    char self[64];
+
+    (void)snprintf(self, sizeof(self), "/proc/self/fd/%d", out->fd);
+    for (unsigned i = 0; i < NAME_TRIES; i++) {
+        if (asprintf(&out->tmp, "%s.%lx%02u", out->path, (unsigned long)getpid(), i) < 0) {
+            out->tmp = NULL;
+            return -ENOMEM;
+        }
+        if (linkat(AT_FDCWD, self, AT_FDCWD, out->tmp, AT_SYMLINK_FOLLOW) == 0) {
+            return 0;
+        }
+        free(TAKE_PTR(out->tmp));
+        if (errno != EEXIST) {
+            return -errno;
+        }
+    }
+    return -EEXIST;
+}
+
+int img_out_commit(struct img_out *out, struct error **err)
+{
+    int r = fsync(out->fd) < 0 ? -errno : 0;
+
+    if (r == 0 && out->tmp == NULL) {
+        r = give_temporary_name(out);
+    }
+    if (r == 0 && rename(out->tmp, out->path) < 0) {
+        r = -errno;
+    }
+    if (r < 0) {
+        (void)error_set_errno(err, -r, "cannot write %s", out->path);
+        img_out_discard(out);
+        return r;
+    }
+    free(TAKE_PTR(out->tmp));
+    img_out_discard(out);
+    return 0;
+}
+
+void img_out_discard(struct img_out *out)
+{
+    if (out->tmp != NULL) {
+        (void)unlink(out->tmp);
+    }
+    if (out->fd >= 0) {
+        (void)close(out->fd);
+    }
+    free(out->path);
+    free(out->tmp);
+    *out = IMG_OUT_NONE;
+}
