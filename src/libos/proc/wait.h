@@ -64,5 +64,12 @@ struct host_pollfd {
 };
 [[nodiscard]] int thread_wait_fds(struct host_pollfd *fds, size_t count, uint64_t deadline);
 
+/* As thread_wait, but the sleep is a host call of the caller's own (epoll): `sleep` must return
+ * when `wake_fd` (this thread's host eventfd, registered by the caller wherever it sleeps) becomes
+ * readable or timeout_ns passed. It is not called at all when a wake came before; afterwards the
+ * wake_fd is drained. 0: slept or woken, -ETIMEDOUT, -EINTR, or the error `sleep` returned. */
+[[nodiscard]] int thread_wait_host(int (*sleep)(void *arg, int wake_fd, int64_t timeout_ns),
+                                   void *arg, uint64_t deadline);
+
 /* True when the current thread has a signal to take: blocking calls give up with -EINTR. */
 bool thread_signal_pending(void);

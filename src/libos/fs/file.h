@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The nacre authors */
+#pragma once
+
+/*
+ * Open files (what Linux calls a file description) and the calls other areas need: descriptors to
+ * files, reading a file from inside the library OS (ELF loader, file mappings), start-up.
+ */
+
+#include "libos/fs/dentry.h"
+#include "libos/proc/wait.h"
+
+struct poll_table;
+struct strbuf;
+
+#define FILE_READ   0x01u /* may be read */
+#define FILE_WRITE  0x02u
+#define FILE_STREAM 0x04u /* no position: pipes, sockets, terminals */
+#define FILE_PATH   0x08u /* O_PATH */
+#define FILE_ANON   0x10u /* no name in the tree: /proc shows ops->name */
+
+struct file_ops {
+    const char *name; /* "pipe:[%lu]", "anon_inode:[eventfd]" … for descriptors without a name */
+    /* `pos` is NULL for streams. `flags`: RWF_* of this call. */
+    int64_t (*read)(struct file *f, struct iter *to, uint64_t *pos, uint32_t flags);
+    int64_t (*write)(struct file *f, struct iter *from, uint64_t *pos, uint32_t flags);
+    int64_t (*seek)(struct file *f, int64_t offset, int whence);
+    int (*readdir)(struct file *f, struct dir_context *ctx);
+    /* EPOLL* events that hold now; registers with `pt` (when not NULL) for changes: fs/poll.h. */
+    uint32_t (*poll)(struct file *f, struct poll_table *pt);
+    int64_t (*ioctl)(struct file *f, uint32_t request, uint64_t arg); /* -ENOTTY when unknown */
+    int (*fsync)(struct file *f, bool data_only);
+    /* The host descriptor whose readiness is this file's, or -1. */
+    int (*host_fd)(const struct file *f);
+    int (*set_flags)(struct file *f, uint32_t flags); /* F_SETFL is about to change them */
+    void (*fdinfo)(struct file *f, struct strbuf *out);
+    void (*release)(struct file *f); /* the last reference went */
+};
+
+struct file {
+    struct refcount refs;
+    const struct file_ops *ops;
+    struct path path;    /* holds references; dentry may be anonymous */
+    struct inode *inode; /* borrowed from the dentry */
+    uint32_t flags;      /* O_ACCMODE | status flags; under flags_lock */
+    uint32_t mode;       /* FILE_* */
+    struct mutex pos_lock;
+    uint64_t pos;
+    void *priv;
+    int32_t owner;        /* F_SETOWN */
+    int32_t owner_signal; /* F_SETSIG */
+    struct spinlock epoll_lock;
+    struct list epoll_items; /* fs/epoll.c */
+};
+
+/* ---- descriptors ---- */
+
+/* The file behind a descriptor of the current process, with a reference; NULL: EBADF. O_PATH
+ * descriptors are NULL too; fd_get_path gives them as well. */
+struct file *fd_get(int fd);
+struct file *fd_get_path(int fd);
+void file_put(struct file *f); /* NULL is fine */
+static inline struct file *file_get(struct file *f)
+{
+    ref_get(&f->refs);
+    return f;
+}
+static inline void file_putp(struct file **f)
+{
+    file_put(*f);
+}
+#define _cleanup_file_ _cleanup_(file_putp)
+
+/* ---- for the loader and memory mappings ---- */
+
+/* Opens a path with O_* flags and the current process's identity and root. */
+[[nodiscard]] int file_open_kernel(const char *path, int flags, struct file **ret);
+/* Reads at an offset into library OS memory, without moving the position; short at the end of the
+ * file only. May leave the enclave for host files: call without the lock of the memory map when
+ * `dst` can fault. Takes no lock that is held while application memory is accessed. */
+[[nodiscard]] int64_t file_pread(struct file *f, void *dst, size_t size, uint64_t offset);
+/* Writes back a shared mapping: never extends the file. */
+[[nodiscard]] int64_t file_pwrite(struct file *f, const void *src, size_t size, uint64_t offset);
+[[nodiscard]] int file_stat(struct file *f, struct kstat *ret);
+/* May this file be mapped with PROT_*; `shared` and `write` as asked. 0, -EACCES, -EPERM (seals),
+ * -ENODEV (not mappable). */
+[[nodiscard]] int file_may_map(struct file *f, bool exec, bool write, bool shared);
+/* Text for /proc/self/maps and exe: absolute path as seen from the process's root. */
+[[nodiscard]] int file_path_text(struct file *f, char *buf, size_t size, char **ret);
+/* While a file runs as a program it cannot be written: -ETXTBSY if it is open for writing now. */
+[[nodiscard]] int file_deny_write(struct file *f);
+void file_allow_write(struct file *f);
+
+/* ---- inside fs/ and net/ ---- */
+
+/* A file on an existing object; takes its own references. Runs inode->ops->open. */
+[[nodiscard]] int file_open_path(const struct path *path, uint32_t flags, struct file **ret);
+/* A file without a name: `type` S_IFIFO, S_IFSOCK, S_IFREG …; mode FILE_*. */
+[[nodiscard]] int file_anonymous(const struct file_ops *ops, uint32_t type, uint32_t flags,
+                                 uint32_t mode, void *priv, struct file **ret);
+/* The same on an inode of the caller's, whose reference it takes over on success. */
+[[nodiscard]] int file_on_inode(struct inode *inode, const char *name, const struct file_ops *ops,
+                                uint32_t flags, uint32_t mode, void *priv, struct file **ret);
+[[nodiscard]] int64_t file_read_iter(struct file *f, struct iter *to, uint64_t *pos,
+                                     uint32_t flags);
+[[nodiscard]] int64_t file_write_iter(struct file *f, struct iter *from, uint64_t *pos,
+                                      uint32_t flags);
+[[nodiscard]] int file_truncate(struct inode *inode, uint64_t size);
+uint32_t file_poll(struct file *f, struct poll_table *pt);
+extern const struct file_ops inode_file_ops; /* regular files and directories by inode ops */
+static inline bool file_nonblock(const struct file *f)
+{
+    return (__atomic_load_n(&f->flags, __ATOMIC_RELAXED) & O_NONBLOCK) != 0;
+}
+
+/* ---- start-up ---- */
+
+struct fs_config {
+    /* Developer mode: an open host directory that becomes the read-only lower of the root. -1: the
+     * root is empty (in-memory) unless root_sb is given. */
+    int root_fd;
+    struct superblock *root_sb; /* a sealed root (EROFS): takes precedence */
+    bool root_writable;         /* in-memory overlay above the root */
+    size_t host_cache_max;      /* bytes of host file content kept; 0: default */
+    const char *hostname;       /* NULL: "nacre" */
+    uint64_t memory_limit;      /* what /proc/meminfo and cgroup files show; 0: unlimited */
+    uint32_t cpus;              /* how many processors are shown; 0: ask the host */
+    /* passed-through directories */
+    const struct fs_bind {
+        const char *target; /* absolute */
+        int host_fd;
+        bool writable;
+    } * binds;
+    size_t bind_count;
+};
+/* Mounts /, /proc, /sys, /dev, /dev/shm, /tmp and the binds, and opens the standard streams as
+ * descriptors 0, 1 and 2 of the current process (which has files and fs set by fs_process_init). */
+[[nodiscard]] int fs_init(const struct fs_config *config);
