@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The nacre authors */
+
+/*
+ * What verified evidence says: X(kind, name, dimension, group, meaning). One line makes the field of
+ * struct att_claims, its name in JSON and in policies, and its line in `nacre quote`.
+ * Kinds: TEXT (char[dimension]), BYTES (uint8_t[dimension], printed as hex), U16, U32, U64 (flags,
+ * printed as hex), BOOL, TIME (unix seconds), STATUS (enum att_tcb_status), ROOT (enum
+ * att_root_class). Dimension is 1 for scalars. Group: which evidence has it (enum att_claim_group);
+ * APPRAISED ones exist after verification only.
+ */
+
+X(TEXT, evidence_type, 16, ALWAYS, "sgx-dcap or tdx-dcap")
+X(U16, quote_version, 1, ALWAYS, "version of the quote format")
+X(STATUS, tcb_status, 1, APPRAISED, "the verdict over platform, quoting enclave and TDX module")
+X(STATUS, platform_status, 1, APPRAISED, "status of the platform's level alone")
+X(STATUS, qe_status, 1, APPRAISED, "status of the quoting enclave's level alone")
+X(STATUS, module_status, 1, MODULE, "status of the TDX module's level alone")
+X(STATUS, launch_status, 1, TD15, "verdict for the TCB the TD was launched with")
+X(STATUS, current_status, 1, TD15, "verdict for the TCB the platform has now")
+X(TIME, tcb_date, 1, LEVEL, "date of the platform's TCB level")
+X(U32, tcb_evaluation_number, 1, APPRAISED, "tcbEvaluationDataNumber of the TCB info")
+X(ROOT, root_class, 1, APPRAISED, "hardware, or software (proves nothing about the processor)")
+X(TEXT, root_name, 64, APPRAISED, "name of the trusted root the chains end in")
+X(TIME, verified_at, 1, APPRAISED, "the time the evidence was evaluated at")
+X(TIME, valid_from, 1, APPRAISED, "first second this evidence and collateral verify together")
+X(TIME, valid_until, 1, APPRAISED, "last second this evidence and collateral verify together")
+X(BOOL, debug, 1, ALWAYS, "the enclave or TD can be read by a debugger outside")
+X(BYTES, report_data, 64, ALWAYS, "the 64 bytes the enclave or TD asked to be bound")
+X(BYTES, mrenclave, 32, SGX, "measurement of the enclave")
+X(BYTES, mrsigner, 32, SGX, "hash of the key that signed the enclave")
+X(U16, isv_prod_id, 1, SGX, "product number given by the signer")
+X(U16, isv_svn, 1, SGX, "security version given by the signer")
+X(BYTES, isv_ext_prod_id, 16, SGX, "extended product id (KSS)")
+X(BYTES, isv_family_id, 16, SGX, "family id (KSS)")
+X(BYTES, config_id, 64, SGX, "configuration id (KSS)")
+X(U16, config_svn, 1, SGX, "configuration security version (KSS)")
+X(U64, attributes, 1, SGX, "ATTRIBUTES.FLAGS")
+X(U64, xfrm, 1, SGX, "ATTRIBUTES.XFRM")
+X(U32, miscselect, 1, SGX, "MISCSELECT")
+X(BYTES, cpu_svn, 16, SGX, "CPUSVN the report was made with")
+X(BYTES, tee_tcb_svn, 16, TDX, "TCB of the TDX module and platform at launch")
+X(BYTES, mrseam, 48, TDX, "measurement of the TDX module")
+X(BYTES, mrsignerseam, 48, TDX, "signer of the TDX module (zero: Intel)")
+X(BYTES, seam_attributes, 8, TDX, "attributes of the TDX module")
+X(BYTES, td_attributes, 8, TDX, "TD attributes")
+X(BYTES, xfam, 8, TDX, "extended features the TD may use")
+X(BYTES, mrtd, 48, TDX, "measurement of the TD's initial contents")
+X(BYTES, mrconfigid, 48, TDX, "configuration id given by the owner")
+X(BYTES, mrowner, 48, TDX, "owner")
+X(BYTES, mrownerconfig, 48, TDX, "owner's configuration")
+X(BYTES, rtmr0, 48, TDX, "run-time measurement 0")
+X(BYTES, rtmr1, 48, TDX, "run-time measurement 1")
+X(BYTES, rtmr2, 48, TDX, "run-time measurement 2")
+X(BYTES, rtmr3, 48, TDX, "run-time measurement 3")
+X(BYTES, tee_tcb_svn2, 16, TD15_BODY, "TCB of the TDX module and platform now")
+X(BYTES, mrservicetd, 48, TD15_BODY, "measurement of the bound service TDs")
+X(BYTES, fmspc, 6, PCK, "platform family (FMSPC) of the PCK certificate")
+X(BYTES, pce_id, 2, PCK, "PCE-ID of the PCK certificate")
+X(BYTES, ppid, 16, PCK, "platform provisioning id")
+X(BYTES, pck_cpu_svn, 16, PCK, "CPUSVN the PCK certificate was issued for")
+X(BYTES, pck_components, 16, PCK, "the 16 TCB component SVNs of the PCK certificate")
+X(U16, pck_pce_svn, 1, PCK, "PCESVN the PCK certificate was issued for")
+X(U16, qe_isv_svn, 1, ALWAYS, "security version of the quoting enclave")
+X(BYTES, qe_mrsigner, 32, ALWAYS, "signer of the quoting enclave")
