@@ -99,6 +99,15 @@ void host_yield(void);
 
 /* time: monotonic per clock whatever the host says (never goes back) */
 uint64_t host_clock(int clock_id);
+/* One wake-up of this process at an absolute CLOCK_MONOTONIC moment in ns (0: none): the loader then
+ * interrupts the first thread with SIGALRM in block->signals. */
+void host_set_timer(uint64_t deadline);
+/* Number of usable processors and the affinity mask, `size` bytes of it. */
+[[nodiscard]] int host_getaffinity(void *mask, size_t size);
+[[nodiscard]] int host_getcpu(uint32_t *ret_cpu, uint32_t *ret_node);
+/* struct rusage words as the host claims: utime ns, stime ns, maxrss KiB, minflt, majflt, nvcsw,
+ * nivcsw. */
+void host_times(int who, uint64_t ret[static 7]);
 
 /* attestation */
 struct sgx_targetinfo;

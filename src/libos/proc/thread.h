@@ -38,6 +38,10 @@ struct process {
 
 struct signal_state; /* signal/signal.h: mask, pending, alternate stack */
 
+/* thread->work */
+#define WORK_SIGNAL      1u /* a signal may be deliverable, or a timer may be due */
+#define WORK_FULL_RETURN 2u /* ctx was replaced (rt_sigreturn): give back every register */
+
 struct thread {
     struct list node;
     struct refcount refs;
@@ -52,9 +56,9 @@ struct thread {
     struct cpu_context *context; /* of the system call being served, for signals and clone */
     uint32_t wake_token;         /* 1: a wake came since the last wait */
     uint32_t park_state;         /* how it sleeps: 0 awake, 1 futex, 2 poll */
-    uint32_t work;        /* non-zero: look at signals before going back to the application */
-    int32_t host_wake_fd; /* host eventfd for park_state 2; -1: none yet */
-    void *arch;           /* boot/: TCS, stacks, host-call block */
+    uint32_t work;               /* WORK_*: look before going back to the application */
+    int32_t host_wake_fd;        /* host eventfd for park_state 2; -1: none yet */
+    void *arch;                  /* boot/: TCS, stacks, host-call block */
 };
 
 /* The current thread. GS-relative in the enclave. */

@@ -2,135 +2,266 @@
 /* Copyright 2026 The nacre authors */
 
 /*
- * The host is asked rarely (each CLOCK_RESYNC_NS of TSC time), and between two answers the TSC
- * counts. What the host may lie about: everything. What we hold against it: no clock of ours ever
- * goes back, and a new anchor may only slow or speed the rate within what a calibration can be
- * wrong by; monotonic time never runs faster than the TSC says by more than that.
+ * The clock is a line: ns = base_ns + (tsc - base_tsc) * mult >> SHIFT. Every RESYNC_NS the host is
+ * asked again and a new line starts where the old one stands, tilted so that it meets the host's
+ * clock one interval later. What the host may lie about, and what stops it:
+ *
+ *  - time going back: a new line never starts below the old one; it only gets a smaller slope.
+ *  - a wild rate: the slope is kept within SLEW_MAX of the rate measured first.
+ *  - a jump forward (a suspended machine, or a lie): taken over. A host can stop a machine for any
+ *    time, so this gives it nothing new.
+ *
+ * Before the first calibration interval is over the rate is not known well; until then every
+ * reading asks the host.
  */
 
 #include "libos/time/clock.h"
 
 #include <linux/time.h>
 
+#include "core/overflow.h"
 #include "libos/host/host.h"
 #include "libos/lib/sync.h"
+#include "libos/lib/uapi.h"
+#include "libos/proc/wait.h"
 
-#define CLOCK_RESYNC_NS 1000000000ull
-#define CALIBRATE_TSC   20000000ull /* first rate: after this many cycles, about 10 ms */
-#define RATE_SHIFT      32
-#define RATE_MIN        (1ull << (RATE_SHIFT - 3)) /* 8 GHz */
-#define RATE_MAX        (10ull << RATE_SHIFT)      /* 100 MHz */
+#define SHIFT           32
+#define CALIBRATE_NS    (20 * 1000000ull)
+#define RESYNC_FIRST_NS (200 * 1000000ull)
+#define RESYNC_MAX_NS   (8 * NS_PER_S)
+#define JUMP_NS         (50 * 1000000ull)
+#define SLEW_SHIFT      11 /* 1/2048, about 500 ppm */
 
-struct clock_base {
-    struct spinlock lock;
-    bool anchored;
-    uint64_t tsc;        /* at the anchor */
-    uint64_t mono;       /* CLOCK_MONOTONIC at the anchor */
-    int64_t real_offset; /* CLOCK_REALTIME - CLOCK_MONOTONIC */
+/* Guarded by a sequence count: odd while a writer is at it. Readers take a copy and check. */
+struct line {
+    uint64_t base_tsc;
+    uint64_t base_ns;
+    uint64_t mult;
+    uint64_t resync_at; /* monotonic ns from which the host is to be asked again; 0: always */
+    int64_t real_offset;
     int64_t boot_offset;
-    uint64_t rate; /* ns per cycle << RATE_SHIFT; 0: not calibrated yet */
-    uint64_t first_tsc;
-    uint64_t first_mono;
 };
 
-static struct clock_base g_base;
-static uint64_t g_last_mono; /* highest value given out */
+static struct {
+    uint32_t sequence;
+    struct spinlock lock;
+    struct line line;
+    uint64_t first_tsc;
+    uint64_t first_ns;
+    uint64_t rate; /* mult as measured over the longest time */
+    uint64_t interval;
+    uint64_t last; /* highest monotonic value given out before calibration */
+} g_clock;
 
-static uint64_t rdtsc(void)
+static inline uint64_t rdtsc(void)
 {
-    uint32_t lo;
-    uint32_t hi;
+    uint32_t a;
+    uint32_t d;
 
-    __asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
-    return ((uint64_t)hi << 32) | lo;
+    /* LFENCE: the reading must not move before an earlier load that another thread published. */
+    __asm__ volatile("lfence; rdtsc" : "=a"(a), "=d"(d) : : "memory");
+    return (uint64_t)d << 32 | a;
 }
 
-static uint64_t scale(uint64_t cycles, uint64_t rate)
+static inline uint64_t scale(uint64_t ticks, uint64_t mult)
 {
-    return (uint64_t)(((unsigned __int128)cycles * rate) >> RATE_SHIFT);
+    return (uint64_t)(((unsigned __int128)ticks * mult) >> SHIFT);
 }
 
-/* Leaves the enclave for fresh anchors. The answers are unordered between clocks by a few
- * microseconds, which is what two calls to clock_gettime have between them anyway. */
+static void read_line(struct line *ret)
+{
+    uint32_t before;
+
+    do {
+        before = __atomic_load_n(&g_clock.sequence, __ATOMIC_ACQUIRE);
+        *ret = g_clock.line;
+        __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    } while ((before & 1) != 0 || before != __atomic_load_n(&g_clock.sequence, __ATOMIC_RELAXED));
+}
+
+static void write_line(const struct line *l)
+{
+    __atomic_store_n(&g_clock.sequence, g_clock.sequence + 1, __ATOMIC_RELAXED);
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+    g_clock.line = *l;
+    __atomic_store_n(&g_clock.sequence, g_clock.sequence + 1, __ATOMIC_RELEASE);
+}
+
+/* The host's monotonic time and the TSC that belongs to it, halfway through the call. */
+static uint64_t sample(uint64_t *ret_tsc)
+{
+    const uint64_t before = rdtsc();
+    const uint64_t ns = host_clock(CLOCK_MONOTONIC);
+    const uint64_t after = rdtsc();
+
+    *ret_tsc = before + (after - before) / 2;
+    return ns;
+}
+
+static uint64_t measure_rate(uint64_t tsc, uint64_t ns)
+{
+    const uint64_t ticks = tsc - g_clock.first_tsc;
+
+    if (ticks == 0 || ns <= g_clock.first_ns) {
+        return 0;
+    }
+    return (uint64_t)(((unsigned __int128)(ns - g_clock.first_ns) << SHIFT) / ticks);
+}
+
 static void resync(void)
 {
-    uint64_t before = rdtsc();
-    uint64_t mono = host_clock(CLOCK_MONOTONIC);
-    uint64_t real = host_clock(CLOCK_REALTIME);
-    uint64_t boot = host_clock(CLOCK_BOOTTIME);
+    struct line l = g_clock.line;
+    uint64_t tsc;
+    const uint64_t host = sample(&tsc);
+    const uint64_t own =
+        l.mult == 0 ? MAX(host, g_clock.last) : l.base_ns + scale(tsc - l.base_tsc, l.mult);
 
-    spin_lock(&g_base.lock);
-    if (!g_base.anchored) {
-        g_base.first_tsc = before;
-        g_base.first_mono = mono;
-    } else if (before - g_base.first_tsc > CALIBRATE_TSC && mono > g_base.first_mono) {
-        uint64_t rate = (uint64_t)(((unsigned __int128)(mono - g_base.first_mono) << RATE_SHIFT) /
-                                   (before - g_base.first_tsc));
-
-        g_base.rate = rate >= RATE_MIN && rate <= RATE_MAX ? rate : 0;
+    l.real_offset = (int64_t)(host_clock(CLOCK_REALTIME) - host);
+    l.boot_offset = (int64_t)(host_clock(CLOCK_BOOTTIME) - host);
+    if (host - g_clock.first_ns < CALIBRATE_NS || host < g_clock.first_ns) {
+        g_clock.last = own;
+        l.base_tsc = tsc;
+        l.base_ns = own;
+        l.resync_at = 0;
+        write_line(&l);
+        return;
     }
-    g_base.anchored = true;
-    g_base.tsc = before;
-    g_base.mono = mono;
-    g_base.real_offset = (int64_t)(real - mono);
-    g_base.boot_offset = (int64_t)(boot - mono);
-    spin_unlock(&g_base.lock);
+    if (l.mult == 0 || g_clock.interval < RESYNC_MAX_NS) {
+        g_clock.rate = measure_rate(tsc, host);
+    }
+    l.base_tsc = tsc;
+    l.base_ns = own;
+    l.mult = g_clock.rate;
+    if (host > own + JUMP_NS) {
+        l.base_ns = host;
+    } else {
+        const uint64_t limit = l.mult >> SLEW_SHIFT;
+        const uint64_t apart = host > own ? host - own : own - host;
+        const uint64_t slew = MIN(limit, (uint64_t)(((unsigned __int128)l.mult * apart) /
+                                                    MAX(g_clock.interval, RESYNC_FIRST_NS)));
+
+        l.mult = host > own ? l.mult + slew : l.mult - slew;
+    }
+    g_clock.interval = MIN(MAX(g_clock.interval * 2, RESYNC_FIRST_NS), RESYNC_MAX_NS);
+    l.resync_at = l.base_ns + g_clock.interval;
+    write_line(&l);
 }
 
-static uint64_t never_back(uint64_t now)
+void clock_init(uint64_t tsc_hz_hint)
 {
-    uint64_t last = __atomic_load_n(&g_last_mono, __ATOMIC_RELAXED);
-
-    while (now > last) {
-        if (__atomic_compare_exchange_n(&g_last_mono, &last, now, true, __ATOMIC_RELAXED,
-                                        __ATOMIC_RELAXED)) {
-            return now;
-        }
-    }
-    return last;
+    g_clock.first_ns = sample(&g_clock.first_tsc);
+    g_clock.last = g_clock.first_ns;
+    g_clock.line = (struct line){.base_tsc = g_clock.first_tsc, .base_ns = g_clock.first_ns};
+    (void)tsc_hz_hint; /* the host's word alone is not used: the rate is measured */
+    spin_lock(&g_clock.lock);
+    resync();
+    spin_unlock(&g_clock.lock);
 }
 
-/* Current monotonic time and the offsets that belong to it. */
-static uint64_t read_base(int64_t *ret_real, int64_t *ret_boot)
+/* Now on the line, asking the host first when it is due. */
+static uint64_t now(struct line *ret_line)
 {
-    for (int turn = 0;; turn++) {
-        spin_lock(&g_base.lock);
-        uint64_t rate = g_base.rate;
-        uint64_t cycles = rdtsc() - g_base.tsc;
-        uint64_t since = rate == 0 ? 0 : scale(cycles, rate);
-        uint64_t now = g_base.mono + since;
-        bool fresh = g_base.anchored && rate != 0 && since < CLOCK_RESYNC_NS;
+    uint64_t ns;
 
-        *ret_real = g_base.real_offset;
-        *ret_boot = g_base.boot_offset;
-        spin_unlock(&g_base.lock);
-        if (fresh || turn == 1) {
-            return never_back(now);
-        }
+    read_line(ret_line);
+    ns = ret_line->base_ns + scale(rdtsc() - ret_line->base_tsc, ret_line->mult);
+    if (ret_line->resync_at != 0 && ns < ret_line->resync_at) {
+        return ns;
+    }
+    spin_lock(&g_clock.lock);
+    if (g_clock.line.resync_at == ret_line->resync_at) {
         resync();
     }
+    spin_unlock(&g_clock.lock);
+    read_line(ret_line);
+    if (ret_line->mult == 0) {
+        return ret_line->base_ns;
+    }
+    return ret_line->base_ns + scale(rdtsc() - ret_line->base_tsc, ret_line->mult);
+}
+
+uint64_t clock_monotonic(void)
+{
+    struct line l;
+
+    return now(&l);
+}
+
+uint64_t clock_realtime(void)
+{
+    struct line l;
+    const uint64_t ns = now(&l);
+
+    return ns + (uint64_t)l.real_offset;
+}
+
+uint64_t clock_boottime(void)
+{
+    struct line l;
+    const uint64_t ns = now(&l);
+
+    return ns + (uint64_t)l.boot_offset;
+}
+
+int clock_read(int id, uint64_t *ret_ns)
+{
+    switch (id) {
+    case CLOCK_MONOTONIC:
+    case CLOCK_MONOTONIC_RAW:
+    case CLOCK_MONOTONIC_COARSE: *ret_ns = clock_monotonic(); return 0;
+    case CLOCK_REALTIME:
+    case CLOCK_REALTIME_COARSE:
+    case CLOCK_REALTIME_ALARM: *ret_ns = clock_realtime(); return 0;
+    case CLOCK_TAI: *ret_ns = host_clock(CLOCK_TAI); return 0;
+    case CLOCK_BOOTTIME:
+    case CLOCK_BOOTTIME_ALARM: *ret_ns = clock_boottime(); return 0;
+    case CLOCK_PROCESS_CPUTIME_ID:
+    case CLOCK_THREAD_CPUTIME_ID: *ret_ns = host_clock(id); return 0;
+    default:
+        /* pthread_getcpuclockid encodes a thread as a negative id; only the caller's own time is
+         * known to the enclave without asking about another host thread. */
+        if (id < 0) {
+            *ret_ns =
+                host_clock((id & 4) != 0 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_PROCESS_CPUTIME_ID);
+            return 0;
+        }
+        return -EINVAL;
+    }
+}
+
+int clock_deadline(int id, bool absolute, uint64_t ns, uint64_t *ret_deadline)
+{
+    uint64_t base;
+    uint64_t deadline;
+    int r;
+
+    if (!absolute) {
+        base = clock_monotonic();
+        *ret_deadline = add_overflow(base, ns, &deadline) ? WAIT_FOREVER - 1 : deadline;
+        return 0;
+    }
+    r = clock_read(id, &base);
+    if (r < 0) {
+        return r;
+    }
+    /* How far away it is on its own clock, laid onto the monotonic one. */
+    ns = ns > base ? ns - base : 0;
+    base = clock_monotonic();
+    *ret_deadline = add_overflow(base, ns, &deadline) ? WAIT_FOREVER - 1 : deadline;
+    return 0;
 }
 
 uint64_t clock_now(int clock_id)
 {
-    int64_t real = 0;
-    int64_t boot = 0;
-    uint64_t mono = read_base(&real, &boot);
+    uint64_t ns;
 
-    switch (clock_id) {
-    case CLOCK_REALTIME:
-    case CLOCK_REALTIME_COARSE:
-    case CLOCK_REALTIME_ALARM: return mono + (uint64_t)real;
-    case CLOCK_BOOTTIME:
-    case CLOCK_BOOTTIME_ALARM: return mono + (uint64_t)boot;
-    default: return mono;
-    }
+    return clock_read(clock_id, &ns) < 0 ? 0 : ns;
 }
 
 void clock_timestamp(struct timestamp *ret)
 {
-    uint64_t now = clock_now(CLOCK_REALTIME);
+    const uint64_t ns = clock_realtime();
 
-    ret->sec = (int64_t)(now / 1000000000u);
-    ret->nsec = (uint32_t)(now % 1000000000u);
+    ret->sec = (int64_t)(ns / NS_PER_S);
+    ret->nsec = (uint32_t)(ns % NS_PER_S);
 }

@@ -1,0 +1,591 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The nacre authors */
+
+/* Who and where the process is: ids, names, limits, capabilities, prctl. Nothing leaves the
+ * enclave. */
+
+#include <linux/capability.h>
+#include <linux/personality.h>
+#include <linux/prctl.h>
+#include <linux/resource.h>
+#include <linux/sysinfo.h>
+#include <linux/utsname.h>
+
+#include "libos/libos.h"
+#include "libos/mm/page.h"
+#include "libos/mm/user.h"
+#include "libos/proc/thread_list.h"
+#include "libos/sys/limits.h"
+#include "libos/sys/syscall.h"
+#include "libos/time/clock.h"
+
+#define KERNEL_RELEASE "6.1.0-nacre"
+#define KERNEL_VERSION "#1 SMP nacre"
+#define NO_CHANGE      UINT32_MAX
+
+static struct {
+    struct spinlock lock;
+    struct rlimit64 limits[RLIM_NLIMITS];
+    char hostname[65];
+    char domainname[65];
+    uint32_t persona;
+    uint32_t groups[64];
+    uint32_t group_count;
+    bool dumpable;
+    bool no_new_privs;
+    bool child_subreaper;
+    bool keep_caps;
+} g_ident = {
+    .limits =
+        {
+            [RLIMIT_CPU] = {RLIM64_INFINITY, RLIM64_INFINITY},
+            [RLIMIT_FSIZE] = {RLIM64_INFINITY, RLIM64_INFINITY},
+            [RLIMIT_DATA] = {RLIM64_INFINITY, RLIM64_INFINITY},
+            [RLIMIT_STACK] = {8ull << 20, RLIM64_INFINITY},
+            [RLIMIT_CORE] = {0, RLIM64_INFINITY},
+            [RLIMIT_RSS] = {RLIM64_INFINITY, RLIM64_INFINITY},
+            [RLIMIT_NPROC] = {65536, 65536},
+            [RLIMIT_NOFILE] = {1048576, 1048576},
+            [RLIMIT_MEMLOCK] = {64ull << 20, 64ull << 20},
+            [RLIMIT_AS] = {RLIM64_INFINITY, RLIM64_INFINITY},
+            [RLIMIT_LOCKS] = {RLIM64_INFINITY, RLIM64_INFINITY},
+            [RLIMIT_SIGPENDING] = {1024, 1024},
+            [RLIMIT_MSGQUEUE] = {819200, 819200},
+            [RLIMIT_NICE] = {0, 0},
+            [RLIMIT_RTPRIO] = {0, 0},
+            [RLIMIT_RTTIME] = {RLIM64_INFINITY, RLIM64_INFINITY},
+        },
+    .hostname = "nacre",
+    .domainname = "(none)",
+    .dumpable = true,
+};
+
+uint64_t limit_current(int resource)
+{
+    return __atomic_load_n(&g_ident.limits[resource].rlim_cur, __ATOMIC_RELAXED);
+}
+
+uint64_t limit_maximum(int resource)
+{
+    return __atomic_load_n(&g_ident.limits[resource].rlim_max, __ATOMIC_RELAXED);
+}
+
+void limit_set_initial(int resource, uint64_t current, uint64_t maximum)
+{
+    g_ident.limits[resource] = (struct rlimit64){current, maximum};
+}
+
+const char *ident_hostname(void)
+{
+    return g_ident.hostname;
+}
+
+const char *ident_release(void)
+{
+    return KERNEL_RELEASE;
+}
+
+const char *ident_version(void)
+{
+    return KERNEL_VERSION;
+}
+
+void ident_set_hostname(const char *name)
+{
+    (void)kprintf(g_ident.hostname, sizeof(g_ident.hostname), "%s", name);
+}
+
+/* --- ids --- */
+
+SYSCALL_0(getpid)
+{
+    return process_current()->pid;
+}
+
+SYSCALL_0(gettid)
+{
+    return thread_current()->tid;
+}
+
+SYSCALL_0(getppid)
+{
+    return process_current()->ppid;
+}
+
+SYSCALL_0(getpgrp)
+{
+    return process_current()->pid;
+}
+
+SYSCALL_1(getpgid, int32_t, pid)
+{
+    return pid == 0 || pid == process_current()->pid ? process_current()->pid : -ESRCH;
+}
+
+SYSCALL_1(getsid, int32_t, pid)
+{
+    return pid == 0 || pid == process_current()->pid ? process_current()->pid : -ESRCH;
+}
+
+/* The first process leads its session and its group, so these have nothing left to do. */
+SYSCALL_2(setpgid, int32_t, pid, int32_t, pgid)
+{
+    const int32_t self = process_current()->pid;
+
+    if (pgid < 0) {
+        return -EINVAL;
+    }
+    if (pid != 0 && pid != self) {
+        return -ESRCH;
+    }
+    return -EPERM; /* a session leader cannot move (setpgid(2)) */
+}
+
+SYSCALL_0(setsid)
+{
+    return -EPERM; /* it leads its process group already (setsid(2)) */
+}
+
+SYSCALL_0(getuid)
+{
+    return process_current()->uid;
+}
+
+SYSCALL_0(geteuid)
+{
+    return process_current()->euid;
+}
+
+SYSCALL_0(getgid)
+{
+    return process_current()->gid;
+}
+
+SYSCALL_0(getegid)
+{
+    return process_current()->egid;
+}
+
+/* A privileged process may take any id, another one those it already has in some form. The ids live
+ * inside only: they steer the library OS's own permission checks. */
+static bool may_take(bool privileged, uint32_t id, uint32_t a, uint32_t b, uint32_t c)
+{
+    return privileged || id == NO_CHANGE || id == a || id == b || id == c;
+}
+
+SYSCALL_3(setresuid, uint32_t, r, uint32_t, e, uint32_t, s)
+{
+    struct process *p = process_current();
+    const bool root = p->euid == 0;
+
+    if (!may_take(root, r, p->uid, p->euid, p->suid) ||
+        !may_take(root, e, p->uid, p->euid, p->suid) ||
+        !may_take(root, s, p->uid, p->euid, p->suid)) {
+        return -EPERM;
+    }
+    p->uid = r != NO_CHANGE ? r : p->uid;
+    p->euid = e != NO_CHANGE ? e : p->euid;
+    p->suid = s != NO_CHANGE ? s : p->suid;
+    p->fsuid = p->euid;
+    return 0;
+}
+
+SYSCALL_3(setresgid, uint32_t, r, uint32_t, e, uint32_t, s)
+{
+    struct process *p = process_current();
+    const bool root = p->euid == 0;
+
+    if (!may_take(root, r, p->gid, p->egid, p->sgid) ||
+        !may_take(root, e, p->gid, p->egid, p->sgid) ||
+        !may_take(root, s, p->gid, p->egid, p->sgid)) {
+        return -EPERM;
+    }
+    p->gid = r != NO_CHANGE ? r : p->gid;
+    p->egid = e != NO_CHANGE ? e : p->egid;
+    p->sgid = s != NO_CHANGE ? s : p->sgid;
+    p->fsgid = p->egid;
+    return 0;
+}
+
+SYSCALL_1(setuid, uint32_t, id)
+{
+    const bool root = process_current()->euid == 0;
+
+    if (id == NO_CHANGE) {
+        return -EINVAL;
+    }
+    return do_setresuid(root ? id : NO_CHANGE, id, root ? id : NO_CHANGE);
+}
+
+SYSCALL_1(setgid, uint32_t, id)
+{
+    const bool root = process_current()->euid == 0;
+
+    if (id == NO_CHANGE) {
+        return -EINVAL;
+    }
+    return do_setresgid(root ? id : NO_CHANGE, id, root ? id : NO_CHANGE);
+}
+
+SYSCALL_2(setreuid, uint32_t, r, uint32_t, e)
+{
+    const struct process *p = process_current();
+    const bool saved = r != NO_CHANGE || (e != NO_CHANGE && e != p->uid);
+
+    return do_setresuid(r, e, saved ? (e != NO_CHANGE ? e : p->euid) : NO_CHANGE);
+}
+
+SYSCALL_2(setregid, uint32_t, r, uint32_t, e)
+{
+    const struct process *p = process_current();
+    const bool saved = r != NO_CHANGE || (e != NO_CHANGE && e != p->gid);
+
+    return do_setresgid(r, e, saved ? (e != NO_CHANGE ? e : p->egid) : NO_CHANGE);
+}
+
+static int64_t put_three(uint64_t ur, uint32_t r, uint64_t ue, uint32_t e, uint64_t us, uint32_t s)
+{
+    if (user_put(ur, &r) < 0 || user_put(ue, &e) < 0 || user_put(us, &s) < 0) {
+        return -EFAULT;
+    }
+    return 0;
+}
+
+SYSCALL_3(getresuid, uint64_t, r, uint64_t, e, uint64_t, s)
+{
+    const struct process *p = process_current();
+
+    return put_three(r, p->uid, e, p->euid, s, p->suid);
+}
+
+SYSCALL_3(getresgid, uint64_t, r, uint64_t, e, uint64_t, s)
+{
+    const struct process *p = process_current();
+
+    return put_three(r, p->gid, e, p->egid, s, p->sgid);
+}
+
+SYSCALL_1(setfsuid, uint32_t, id)
+{
+    struct process *p = process_current();
+    const uint32_t old = p->fsuid;
+
+    if (id != NO_CHANGE && (may_take(p->euid == 0, id, p->uid, p->euid, p->suid) || id == old)) {
+        p->fsuid = id;
+    }
+    return old;
+}
+
+SYSCALL_1(setfsgid, uint32_t, id)
+{
+    struct process *p = process_current();
+    const uint32_t old = p->fsgid;
+
+    if (id != NO_CHANGE && (may_take(p->euid == 0, id, p->gid, p->egid, p->sgid) || id == old)) {
+        p->fsgid = id;
+    }
+    return old;
+}
+
+SYSCALL_2(getgroups, int, size, uint64_t, user_list)
+{
+    const int count = (int)g_ident.group_count;
+
+    if (size < 0 || (size != 0 && size < count)) {
+        return -EINVAL;
+    }
+    if (size != 0 &&
+        user_copy_out(user_list, g_ident.groups, (size_t)count * sizeof(uint32_t)) < 0) {
+        return -EFAULT;
+    }
+    return count;
+}
+
+SYSCALL_2(setgroups, uint64_t, size, uint64_t, user_list)
+{
+    uint32_t fresh[ARRAY_COUNT(g_ident.groups)];
+
+    if (process_current()->euid != 0) {
+        return -EPERM;
+    }
+    if (size > ARRAY_COUNT(fresh)) {
+        return -EINVAL;
+    }
+    if (user_copy_in(fresh, user_list, size * sizeof(uint32_t)) < 0) {
+        return -EFAULT;
+    }
+    __builtin_memcpy(g_ident.groups, fresh, size * sizeof(uint32_t));
+    g_ident.group_count = (uint32_t)size;
+    return 0;
+}
+
+/* --- names --- */
+
+SYSCALL_1(uname, uint64_t, user_name)
+{
+    struct new_utsname u = {.sysname = "Linux",
+                            .release = KERNEL_RELEASE,
+                            .version = KERNEL_VERSION,
+                            .machine = "x86_64"};
+
+    spin_lock(&g_ident.lock);
+    __builtin_memcpy(u.nodename, g_ident.hostname, sizeof(u.nodename));
+    __builtin_memcpy(u.domainname, g_ident.domainname, sizeof(u.domainname));
+    spin_unlock(&g_ident.lock);
+    if ((g_ident.persona & UNAME26) != 0) {
+        (void)kprintf(u.release, sizeof(u.release), "2.6.61");
+    }
+    return user_put(user_name, &u);
+}
+
+static int64_t set_name(char dst[static 65], uint64_t user_name, uint64_t size)
+{
+    char fresh[65] = {0};
+
+    if (process_current()->euid != 0) {
+        return -EPERM;
+    }
+    if (size > 64) {
+        return -EINVAL;
+    }
+    if (user_copy_in(fresh, user_name, size) < 0) {
+        return -EFAULT;
+    }
+    spin_lock(&g_ident.lock);
+    __builtin_memcpy(dst, fresh, sizeof(fresh));
+    spin_unlock(&g_ident.lock);
+    return 0;
+}
+
+SYSCALL_2(sethostname, uint64_t, user_name, uint64_t, size)
+{
+    return set_name(g_ident.hostname, user_name, size);
+}
+
+SYSCALL_2(setdomainname, uint64_t, user_name, uint64_t, size)
+{
+    return set_name(g_ident.domainname, user_name, size);
+}
+
+SYSCALL_1(personality, uint32_t, persona)
+{
+    const uint32_t old = g_ident.persona;
+
+    if (persona != 0xffffffff) {
+        if ((persona & PER_MASK) != PER_LINUX) {
+            return -EINVAL;
+        }
+        g_ident.persona = persona;
+    }
+    return old;
+}
+
+SYSCALL_1(sysinfo, uint64_t, user_info)
+{
+    struct sysinfo info = {.mem_unit = 1};
+    struct page_counters pages;
+
+    page_counters(&pages);
+    info.uptime = (int64_t)(clock_boottime() / NS_PER_S);
+    info.totalram = pages.limit;
+    info.freeram = page_available();
+    info.procs = (uint16_t)MIN(process_current()->thread_count, (size_t)UINT16_MAX);
+    return user_put(user_info, &info);
+}
+
+/* --- limits --- */
+
+static int64_t do_limits(int32_t pid, uint32_t resource, uint64_t user_new, uint64_t user_old)
+{
+    struct rlimit64 fresh;
+    struct rlimit64 old;
+
+    if (pid != 0 && pid != process_current()->pid) {
+        return -ESRCH;
+    }
+    if (resource >= RLIM_NLIMITS) {
+        return -EINVAL;
+    }
+    if (user_new != 0 && user_get(&fresh, user_new) < 0) {
+        return -EFAULT;
+    }
+    spin_lock(&g_ident.lock);
+    old = g_ident.limits[resource];
+    if (user_new != 0) {
+        if (fresh.rlim_cur > fresh.rlim_max) {
+            spin_unlock(&g_ident.lock);
+            return -EINVAL;
+        }
+        if (fresh.rlim_max > old.rlim_max && process_current()->euid != 0) {
+            spin_unlock(&g_ident.lock);
+            return -EPERM;
+        }
+        g_ident.limits[resource] = fresh;
+    }
+    spin_unlock(&g_ident.lock);
+    return user_old != 0 ? user_put(user_old, &old) : 0;
+}
+
+SYSCALL_4(prlimit64, int32_t, pid, uint32_t, resource, uint64_t, user_new, uint64_t, user_old)
+{
+    return do_limits(pid, resource, user_new, user_old);
+}
+
+SYSCALL_2(getrlimit, uint32_t, resource, uint64_t, user_limit)
+{
+    return user_limit == 0 ? -EFAULT : do_limits(0, resource, 0, user_limit);
+}
+
+SYSCALL_2(setrlimit, uint32_t, resource, uint64_t, user_limit)
+{
+    return user_limit == 0 ? -EFAULT : do_limits(0, resource, user_limit, 0);
+}
+
+SYSCALL_2(getpriority, int, which, int32_t, who)
+{
+    if (which < PRIO_PROCESS || which > PRIO_USER) {
+        return -EINVAL;
+    }
+    return 20; /* the raw call answers 20 - nice */
+}
+
+SYSCALL_3(setpriority, int, which, int32_t, who, int, nice)
+{
+    if (which < PRIO_PROCESS || which > PRIO_USER) {
+        return -EINVAL;
+    }
+    return nice < 0 && process_current()->euid != 0 ? -EACCES : 0;
+}
+
+/* --- capabilities: none, as an unprivileged process sees it --- */
+
+SYSCALL_2(capget, uint64_t, user_header, uint64_t, user_data)
+{
+    struct __user_cap_header_struct header;
+    const struct __user_cap_data_struct data[2] = {0};
+    size_t count = 2;
+
+    if (user_get(&header, user_header) < 0) {
+        return -EFAULT;
+    }
+    if (header.version == _LINUX_CAPABILITY_VERSION_1) {
+        count = 1;
+    } else if (header.version != _LINUX_CAPABILITY_VERSION_2 &&
+               header.version != _LINUX_CAPABILITY_VERSION_3) {
+        header.version = _LINUX_CAPABILITY_VERSION_3;
+        if (user_put(user_header, &header) < 0) {
+            return -EFAULT;
+        }
+        return user_data == 0 ? 0 : -EINVAL;
+    }
+    if (user_data == 0) {
+        return 0;
+    }
+    return user_copy_out(user_data, data, count * sizeof(data[0]));
+}
+
+SYSCALL_2(capset, uint64_t, user_header, uint64_t, user_data)
+{
+    struct __user_cap_header_struct header;
+    struct __user_cap_data_struct data[2] = {0};
+    const size_t count = 2;
+
+    if (user_get(&header, user_header) < 0) {
+        return -EFAULT;
+    }
+    if (header.version != _LINUX_CAPABILITY_VERSION_2 &&
+        header.version != _LINUX_CAPABILITY_VERSION_3) {
+        return -EINVAL;
+    }
+    if (user_copy_in(data, user_data, sizeof(data)) < 0) {
+        return -EFAULT;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if ((data[i].effective | data[i].permitted) != 0) {
+            return -EPERM; /* nothing to take from */
+        }
+    }
+    return 0;
+}
+
+/* --- prctl --- */
+
+static int64_t prctl_name(int option, uint64_t user_name)
+{
+    struct thread *t = thread_current();
+    char name[16] = {0};
+    int r;
+
+    if (option == PR_GET_NAME) {
+        return user_copy_out(user_name, t->comm, sizeof(t->comm));
+    }
+    r = user_copy_string(name, sizeof(name), user_name);
+    if (r == -EFAULT) {
+        return r;
+    }
+    if (r == -ENAMETOOLONG && user_copy_in(name, user_name, sizeof(name) - 1) < 0) {
+        return -EFAULT; /* longer names are cut */
+    }
+    name[sizeof(name) - 1] = '\0';
+    __builtin_memcpy(t->comm, name, sizeof(name));
+    return 0;
+}
+
+static int64_t prctl_flag(bool *flag, uint64_t value)
+{
+    if (value > 1) {
+        return -EINVAL;
+    }
+    *flag = value != 0;
+    return 0;
+}
+
+SYSCALL_5(prctl, int, option, uint64_t, a, uint64_t, b, uint64_t, c, uint64_t, d)
+{
+    static uint32_t death_signal;
+
+    switch (option) {
+    case PR_SET_NAME:
+    case PR_GET_NAME: return prctl_name(option, a);
+    case PR_GET_DUMPABLE: return g_ident.dumpable;
+    case PR_SET_DUMPABLE: return prctl_flag(&g_ident.dumpable, a);
+    case PR_GET_KEEPCAPS: return g_ident.keep_caps;
+    case PR_SET_KEEPCAPS: return prctl_flag(&g_ident.keep_caps, a);
+    case PR_GET_NO_NEW_PRIVS: return (b | c | d) != 0 ? -EINVAL : g_ident.no_new_privs;
+    case PR_SET_NO_NEW_PRIVS:
+        return a != 1 || (b | c | d) != 0 ? -EINVAL : prctl_flag(&g_ident.no_new_privs, 1);
+    case PR_SET_CHILD_SUBREAPER: g_ident.child_subreaper = a != 0; return 0;
+    case PR_GET_CHILD_SUBREAPER: {
+        const int32_t v = g_ident.child_subreaper;
+
+        return user_put(a, &v);
+    }
+    case PR_SET_PDEATHSIG:
+        if (a > 64) {
+            return -EINVAL;
+        }
+        death_signal = (uint32_t)a;
+        return 0;
+    case PR_GET_PDEATHSIG: return user_put(a, &death_signal);
+    case PR_GET_TIMERSLACK: return 50000;
+    case PR_SET_TIMERSLACK: return 0;
+    case PR_GET_TIMING: return 0;
+    case PR_SET_TIMING: return a == 0 ? 0 : -EINVAL;
+    case PR_GET_SECCOMP: return 0;
+    case PR_SET_PTRACER: return 0;
+    case PR_CAPBSET_READ: return a <= CAP_LAST_CAP ? 0 : -EINVAL;
+    case PR_CAPBSET_DROP: return a <= CAP_LAST_CAP ? 0 : -EINVAL;
+    case PR_GET_SECUREBITS: return 0;
+    case PR_CAP_AMBIENT:
+        return a == PR_CAP_AMBIENT_CLEAR_ALL || a == PR_CAP_AMBIENT_LOWER ||
+                       a == PR_CAP_AMBIENT_IS_SET
+                   ? 0
+                   : -EPERM;
+    case PR_GET_TID_ADDRESS: return user_put(a, &thread_current()->clear_child_tid);
+    case PR_SET_VMA: return 0; /* names of anonymous mappings: accepted, not shown */
+    case PR_SET_THP_DISABLE: return 0;
+    case PR_GET_THP_DISABLE: return 0;
+    case PR_MCE_KILL_GET: return PR_MCE_KILL_DEFAULT;
+    default: return -EINVAL;
+    }
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The nacre authors */
+#pragma once
+
+/* Resource limits and names, for the areas that enforce or show them. */
+
+#include "core/types.h"
+
+uint64_t limit_current(int resource); /* RLIMIT_* */
+uint64_t limit_maximum(int resource);
+/* At boot, from the launch parameters. */
+void limit_set_initial(int resource, uint64_t current, uint64_t maximum);
+
+const char *ident_hostname(void);
+void ident_set_hostname(const char *name);
+const char *ident_release(void); /* uname -r */
+const char *ident_version(void);
