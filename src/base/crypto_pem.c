@@ -6,6 +6,7 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <openssl/pkcs12.h>
 #include <openssl/x509.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,9 @@
 
 #define PEM_BLOCKS_MAX 16
 #define PEM_NAME_SIZE  40
+
+/* What OWASP advises for PBKDF2-HMAC-SHA256; about 0.2 s. */
+#define PEM_PBKDF2_ROUNDS 600000
 
 static void bio_freep(BIO **bio)
 {
@@ -249,19 +253,42 @@ static int take_bio(BIO *bio, char **ret_pem, size_t *ret_size)
     return 0;
 }
 
+/* PKCS#8 of the key, encrypted. OpenSSL's own writer stops at 2048 rounds of PBKDF2. */
+static X509_SIG *encrypt_key(EVP_PKEY *key, const char *passphrase)
+{
+    PKCS8_PRIV_KEY_INFO *plain = EVP_PKEY2PKCS8(key);
+    X509_SIG *sealed = NULL;
+
+    if (plain != NULL) {
+        sealed = PKCS8_encrypt(-1, EVP_aes_256_cbc(), passphrase, (int)strlen(passphrase), NULL, 0,
+                               PEM_PBKDF2_ROUNDS, plain);
+    }
+    PKCS8_PRIV_KEY_INFO_free(plain);
+    return sealed;
+}
+
 int crypto_pem_write_private(struct evp_pkey_st *key, const char *passphrase, char **ret_pem,
                              size_t *ret_size)
 {
     _cleanup_bio_ BIO *bio = BIO_new(BIO_s_secmem());
-    struct passphrase pass = {.text = passphrase};
+    X509_SIG *sealed;
+    int ok;
 
     if (bio == NULL) {
         return -ENOMEM;
     }
-    if (PEM_write_bio_PKCS8PrivateKey(bio, key, passphrase != NULL ? EVP_aes_256_cbc() : NULL, NULL,
-                                      0, give_passphrase, &pass) != 1) {
+    if (passphrase == NULL) {
+        ok = PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL);
+    } else if (strlen(passphrase) > PEM_BUFSIZE) {
+        return -EINVAL; /* readers take no longer one */
+    } else {
+        sealed = encrypt_key(key, passphrase);
+        ok = sealed != NULL && PEM_write_bio_PKCS8(bio, sealed);
+        X509_SIG_free(sealed);
+    }
+    if (ok != 1) {
         ERR_clear_error();
-        return pass.too_long ? -EINVAL : -EIO;
+        return -EIO;
     }
     return take_bio(bio, ret_pem, ret_size);
 }

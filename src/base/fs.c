@@ -91,8 +91,28 @@ static void sync_parent(const char *path)
     }
 }
 
-int fs_write_file_atomic(const char *path, const void *data, size_t size, unsigned mode,
-                         struct error **err)
+/* Gives the finished temporary file its name. */
+static int publish(const char *tmp, const char *path, bool replace)
+{
+    if (replace) {
+        return rename(tmp, path) < 0 ? -errno : 0;
+    }
+    if (renameat2(AT_FDCWD, tmp, AT_FDCWD, path, RENAME_NOREPLACE) == 0) {
+        return 0;
+    }
+    if (errno != EINVAL && errno != ENOSYS) {
+        return -errno;
+    }
+    /* A file system that cannot rename without replacing can usually link. */
+    if (link(tmp, path) < 0) {
+        return -errno;
+    }
+    (void)unlink(tmp);
+    return 0;
+}
+
+static int write_file(const char *path, const void *data, size_t size, unsigned mode, bool replace,
+                      struct error **err)
 {
     _cleanup_free_ char *tmp = NULL;
     _cleanup_close_ int fd = -1;
@@ -114,8 +134,8 @@ int fs_write_file_atomic(const char *path, const void *data, size_t size, unsign
     if (r == 0 && fsync(fd) < 0) {
         r = -errno;
     }
-    if (r == 0 && rename(tmp, path) < 0) {
-        r = -errno;
+    if (r == 0) {
+        r = publish(tmp, path, replace);
     }
     if (r < 0) {
         (void)unlink(tmp);
@@ -123,4 +143,16 @@ int fs_write_file_atomic(const char *path, const void *data, size_t size, unsign
     }
     sync_parent(path);
     return 0;
+}
+
+int fs_write_file_atomic(const char *path, const void *data, size_t size, unsigned mode,
+                         struct error **err)
+{
+    return write_file(path, data, size, mode, /*replace=*/true, err);
+}
+
+int fs_write_file_new(const char *path, const void *data, size_t size, unsigned mode,
+                      struct error **err)
+{
+    return write_file(path, data, size, mode, /*replace=*/false, err);
 }

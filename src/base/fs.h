@@ -13,3 +13,8 @@
  * file beside it, fsync, rename, fsync of the directory. "-" writes stdout. */
 [[nodiscard]] int fs_write_file_atomic(const char *path, const void *data, size_t size,
                                        unsigned mode, struct error **err);
+
+/* As fs_write_file_atomic, but only when nothing has that name yet: -EEXIST otherwise, decided by
+ * the kernel, not by looking first. */
+[[nodiscard]] int fs_write_file_new(const char *path, const void *data, size_t size, unsigned mode,
+                                    struct error **err);

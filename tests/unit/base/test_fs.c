@@ -54,10 +54,26 @@ static void test_fs_missing_file_and_directory_say_which(void **state)
     assert_non_null(strstr(error_text(err), "/nonexistent/x"));
 }
 
+static void test_fs_write_new_never_replaces(void **state)
+{
+    _cleanup_error_ struct error *err = NULL;
+    _cleanup_free_ uint8_t *data = NULL;
+    char path[128];
+    size_t size;
+
+    (void)snprintf(path, sizeof(path), "%s/new", g_dir);
+    assert_int_equal(fs_write_file_new(path, "one", 3, 0600, &err), 0);
+    assert_int_equal(fs_write_file_new(path, "two", 3, 0600, &err), -EEXIST);
+    assert_int_equal(fs_read_file(path, 6, &data, &size, &err), 0);
+    assert_string_equal((char *)data, "one");
+    assert_int_equal(unlink(path), 0); /* rmdir in teardown fails if a temporary file stayed */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_fs_write_then_read_returns_the_bytes_and_mode),
+        cmocka_unit_test(test_fs_write_new_never_replaces),
         cmocka_unit_test(test_fs_missing_file_and_directory_say_which),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
