@@ -15,6 +15,7 @@
 #include "base/error.h"
 
 struct evp_pkey_st;
+struct json_t;
 
 #define SIGSTRUCT_SIZE        sizeof(struct sgx_sigstruct)
 #define SIGSTRUCT_SIGNED_SIZE (SGX_SIGSTRUCT_SIGNED1_SIZE + SGX_SIGSTRUCT_SIGNED2_SIZE)
@@ -83,3 +84,7 @@ void sigstruct_mrsigner(const uint8_t modulus[static 384], uint8_t ret[static 32
 /* For people, one field a line; and for scripts, one JSON object and a newline. */
 [[nodiscard]] int sigstruct_print(const struct sgx_sigstruct *s, FILE *out);
 [[nodiscard]] int sigstruct_print_json(const struct sgx_sigstruct *s, FILE *out);
+
+/* The same object for a caller that adds to it (jansson; the caller's reference). NULL: no memory.
+ */
+struct json_t *sigstruct_json(const struct sgx_sigstruct *s);

@@ -51,11 +51,14 @@ static void print_hex(FILE *out, const char *label, const uint8_t *data, size_t 
 
 int sigstruct_print(const struct sgx_sigstruct *s, FILE *out)
 {
+    const bool is_signed = !ct_is_zero(s->signature, sizeof(s->signature));
     uint8_t mrsigner[32];
 
     sigstruct_mrsigner(s->modulus, mrsigner);
     print_hex(out, "mrenclave", s->enclave_hash, sizeof(s->enclave_hash));
-    print_hex(out, "mrsigner", mrsigner, sizeof(mrsigner));
+    if (is_signed) {
+        print_hex(out, "mrsigner", mrsigner, sizeof(mrsigner));
+    }
     fprintf(out, "%-18s %u\n", "isv_prod_id", s->isv_prod_id);
     fprintf(out, "%-18s %u\n", "isv_svn", s->isv_svn);
     fprintf(out, "%-18s %04" PRIx32 "-%02" PRIx32 "-%02" PRIx32 "\n", "date", s->date >> 16,
@@ -78,8 +81,7 @@ int sigstruct_print(const struct sgx_sigstruct *s, FILE *out)
             !(s->attribute_mask.flags & SGX_FLAGS_DEBUG) ? "left to the host"
             : s->attributes.flags & SGX_FLAGS_DEBUG      ? "yes: memory is readable by the host"
                                                          : "no");
-    fprintf(out, "%-18s %s\n", "signed",
-            ct_is_zero(s->signature, sizeof(s->signature)) ? "no" : "yes");
+    fprintf(out, "%-18s %s\n", "signed", is_signed ? "yes" : "no");
     return ferror(out) ? -EIO : 0;
 }
 
@@ -126,15 +128,17 @@ static json_t *flag_list(uint64_t flags)
     return list;
 }
 
-int sigstruct_print_json(const struct sgx_sigstruct *s, FILE *out)
+json_t *sigstruct_json(const struct sgx_sigstruct *s)
 {
+    const bool is_signed = !ct_is_zero(s->signature, sizeof(s->signature));
     json_t *o = json_object();
     uint8_t mrsigner[32];
     int bad = o == NULL;
 
     sigstruct_mrsigner(s->modulus, mrsigner);
     bad |= put_hex(o, "mrenclave", s->enclave_hash, sizeof(s->enclave_hash));
-    bad |= put_hex(o, "mrsigner", mrsigner, sizeof(mrsigner));
+    bad |= is_signed ? put_hex(o, "mrsigner", mrsigner, sizeof(mrsigner))
+                     : put(o, "mrsigner", json_null());
     bad |= put(o, "isv_prod_id", json_integer(s->isv_prod_id));
     bad |= put(o, "isv_svn", json_integer(s->isv_svn));
     bad |= put_date(o, s->date);
@@ -154,11 +158,23 @@ int sigstruct_print_json(const struct sgx_sigstruct *s, FILE *out)
     bad |= put(o, "debug_allowed",
                json_boolean(!(s->attribute_mask.flags & SGX_FLAGS_DEBUG) ||
                             (s->attributes.flags & SGX_FLAGS_DEBUG)));
-    bad |= put(o, "signed", json_boolean(!ct_is_zero(s->signature, sizeof(s->signature))));
-    if (bad == 0 && json_dumpf(o, out, JSON_INDENT(2)) == 0 && fputc('\n', out) != EOF) {
+    bad |= put(o, "signed", json_boolean(is_signed));
+    if (bad != 0) {
         json_decref(o);
-        return 0;
+        return NULL;
     }
+    return o;
+}
+
+int sigstruct_print_json(const struct sgx_sigstruct *s, FILE *out)
+{
+    json_t *o = sigstruct_json(s);
+    int r;
+
+    if (o == NULL) {
+        return -ENOMEM;
+    }
+    r = json_dumpf(o, out, JSON_INDENT(2)) == 0 && fputc('\n', out) != EOF ? 0 : -EIO;
     json_decref(o);
-    return bad != 0 ? -ENOMEM : -EIO;
+    return r;
 }
