@@ -50,7 +50,7 @@ struct hostcall_block {
     uint64_t buffer_size;
     uint64_t park; /* the word this thread parks on (futex_wait) */
     uint64_t tcs;  /* linear address of this thread's TCS */
-    uint64_t reserved[4];
+    uint64_t reserved[5];
 } _packed_;
 _Static_assert(sizeof(struct hostcall_block) == 144, "hostcall ABI");
 

@@ -99,8 +99,8 @@ void host_yield(void);
 
 /* time: monotonic per clock whatever the host says (never goes back) */
 uint64_t host_clock(int clock_id);
-/* One wake-up of this process at an absolute CLOCK_MONOTONIC moment in ns (0: none): the loader then
- * interrupts the first thread with SIGALRM in block->signals. */
+/* One wake-up of this process at an absolute CLOCK_MONOTONIC moment in ns (0: none): the loader
+ * then interrupts the first thread with SIGALRM in block->signals. */
 void host_set_timer(uint64_t deadline);
 /* Number of usable processors and the affinity mask, `size` bytes of it. */
 [[nodiscard]] int host_getaffinity(void *mask, size_t size);

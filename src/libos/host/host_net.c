@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The nacre authors */
+
+/*
+ * Sockets of the host. The network is the adversary's anyway: contents, peers and order are his to
+ * choose, and TLS is the application's answer. Checked here: descriptors, counts, the sizes of
+ * addresses and options, and that readiness is a subset of what was asked for.
+ */
+
+#include <linux/eventpoll.h>
+
+#include "libos/host/host.h"
+#include "libos/host/host_io.h"
+#include "libos/host/host_mem.h"
+#include "libos/proc/wait.h"
+
+#define ADDR_MAX     128u /* struct sockaddr_storage */
+#define OPTION_MAX   4096u
+#define MSG_TRUNC_   0x20
+#define POLL_ALWAYS  0x38 /* POLLERR | POLLHUP | POLLNVAL */
+#define EPOLL_ALWAYS ((uint32_t)EPOLLERR | (uint32_t)EPOLLHUP)
+
+static uint64_t word(int v)
+{
+    return (uint64_t)(int64_t)v;
+}
+
+int host_socket(int family, int type, int protocol)
+{
+    return host_fd_opened(
+        host_call(HOSTCALL_socket, word(family), word(type), word(protocol), 0, 0, 0));
+}
+
+static int give_address(enum hostcall number, int fd, const void *addr, uint32_t size)
+{
+    _cleanup_bounce_ struct bounce b = {0};
+
+    if (size > ADDR_MAX) {
+        return -EINVAL;
+    }
+    b = bounce_take(MAX(size, 8u), MAX(size, 8u));
+    if (b.p == NULL) {
+        return -ENOMEM;
+    }
+    host_copy_out(b.p, addr, size);
+    return host_status(host_call(number, word(fd), (uintptr_t)b.p, size, 0, 0, 0));
+}
+
+int host_bind(int fd, const void *addr, uint32_t size)
+{
+    return give_address(HOSTCALL_bind, fd, addr, size);
+}
+
+int host_connect(int fd, const void *addr, uint32_t size)
+{
+    return give_address(HOSTCALL_connect, fd, addr, size);
+}
+
+int host_listen(int fd, int backlog)
+{
+    return host_status(host_call(HOSTCALL_listen, word(fd), word(backlog), 0, 0, 0, 0));
+}
+
+/* An address the host fills in: struct {uint32_t size; uint8_t addr[]} in the bounce area. */
+struct address_out {
+    uint32_t size;
+    uint32_t pad;
+    uint8_t addr[ADDR_MAX];
+};
+
+static void address_prepare(struct bounce *b)
+{
+    struct address_out *out = (struct address_out *)(void *)b->p;
+
+    host_copy_out(out, &(uint64_t){ADDR_MAX}, 8);
+}
+
+/* The true size may exceed the capacity (Linux says so too), but not what a sockaddr can be. */
+static int address_take(const struct bounce *b, void *addr, uint32_t *size)
+{
+    const struct address_out *out = (const struct address_out *)(const void *)b->p;
+    uint64_t claimed = 0;
+
+    if (size == NULL) {
+        return 0;
+    }
+    host_copy_in(&claimed, out, 8);
+    uint32_t n = (uint32_t)claimed;
+
+    if (n > ADDR_MAX) {
+        return -EIO;
+    }
+    if (addr != NULL) {
+        host_copy_in(addr, out->addr, MIN(n, *size));
+    }
+    *size = n;
+    return 0;
+}
+
+/* A new connection: a descriptor we do not hold, and an address of possible size. */
+int host_accept(int fd, void *addr, uint32_t *size, int flags)
+{
+    _cleanup_bounce_ struct bounce b =
+        bounce_take(sizeof(struct address_out), sizeof(struct address_out));
+
+    if (b.p == NULL) {
+        return -ENOMEM;
+    }
+    address_prepare(&b);
+    int r = host_fd_opened(host_call(HOSTCALL_accept, word(fd),
+                                     (uintptr_t)b.p + offsetof(struct address_out, addr),
+                                     (uintptr_t)b.p, word(flags), 0, 0));
+
+    if (r >= 0 && address_take(&b, addr, size) < 0) {
+        (void)host_close(r);
+        return -EIO;
+    }
+    return r;
+}
+
+static int ask_address(enum hostcall number, int fd, void *addr, uint32_t *size)
+{
+    _cleanup_bounce_ struct bounce b =
+        bounce_take(sizeof(struct address_out), sizeof(struct address_out));
+
+    if (b.p == NULL) {
+        return -ENOMEM;
+    }
+    address_prepare(&b);
+    int r =
+        host_status(host_call(number, word(fd), (uintptr_t)b.p + offsetof(struct address_out, addr),
+                              (uintptr_t)b.p, 0, 0, 0));
+
+    return r < 0 ? r : address_take(&b, addr, size);
+}
+
+int host_getsockname(int fd, void *addr, uint32_t *size)
+{
+    return ask_address(HOSTCALL_getsockname, fd, addr, size);
+}
+
+int host_getpeername(int fd, void *addr, uint32_t *size)
+{
+    return ask_address(HOSTCALL_getpeername, fd, addr, size);
+}
+
+/* The value is at most as long as asked for. Starts from the caller's bytes: some options read
+ * their argument. */
+int host_getsockopt(int fd, int level, int option, void *val, uint32_t *size)
+{
+    uint32_t cap = MIN(*size, OPTION_MAX);
+    _cleanup_bounce_ struct bounce b = bounce_take((size_t)cap + 16, (size_t)cap + 16);
+    uint64_t claimed = cap;
+
+    if (b.p == NULL) {
+        return -ENOMEM;
+    }
+    host_copy_out(b.p, &claimed, 8);
+    host_copy_out(b.p + 8, val, cap);
+    int r = host_status(host_call(HOSTCALL_getsockopt, word(fd), word(level), word(option),
+                                  (uintptr_t)b.p + 8, (uintptr_t)b.p, 0));
+
+    if (r < 0) {
+        return r;
+    }
+    host_copy_in(&claimed, b.p, 8);
+    if ((uint32_t)claimed > cap) {
+        return -EIO;
+    }
+    host_copy_in(val, b.p + 8, (uint32_t)claimed);
+    *size = (uint32_t)claimed;
+    return 0;
+}
+
+int host_setsockopt(int fd, int level, int option, const void *val, uint32_t size)
+{
+    _cleanup_bounce_ struct bounce b = {0};
+
+    if (size > OPTION_MAX) {
+        return -EINVAL;
+    }
+    b = bounce_take(MAX(size, 8u), MAX(size, 8u));
+    if (b.p == NULL) {
+        return -ENOMEM;
+    }
+    host_copy_out(b.p, val, size);
+    return host_status(host_call(HOSTCALL_setsockopt, word(fd), word(level), word(option),
+                                 (uintptr_t)b.p, size, 0));
+}
+
+int host_shutdown(int fd, int how)
+{
+    return host_status(host_call(HOSTCALL_shutdown, word(fd), word(how), 0, 0, 0, 0));
+}
+
+/* The count must not exceed what was given. */
+int64_t host_send_iter(int fd, struct iter *from, int flags, const void *addr, uint32_t addr_size)
+{
+    struct iter saved = *from;
+    _cleanup_bounce_ struct bounce a = bounce_take(ADDR_MAX, ADDR_MAX);
+    _cleanup_bounce_ struct bounce b =
+        bounce_take(MAX(MIN(from->left, HOSTCALL_BUFFER_SIZE), 8ul), 8);
+
+    if (a.p == NULL || b.p == NULL || addr_size > ADDR_MAX) {
+        return addr_size > ADDR_MAX ? -EINVAL : -ENOMEM;
+    }
+    size_t want = MIN(from->left, b.size);
+    size_t n = iter_to_bounce(from, b.p, want);
+
+    if (n < want) {
+        iter_restore(from, &saved);
+        return -EFAULT;
+    }
+    if (addr != NULL) {
+        host_copy_out(a.p, addr, addr_size);
+    }
+    int64_t r =
+        host_count(host_call(HOSTCALL_sendto, word(fd), (uintptr_t)b.p, n, word(flags),
+                             addr == NULL ? 0 : (uintptr_t)a.p, addr == NULL ? 0 : addr_size),
+                   n);
+
+    iter_restore(from, &saved);
+    if (r > 0) {
+        iter_skip(from, (uint64_t)r);
+    }
+    return r;
+}
+
+/* With MSG_TRUNC the host may report more than it stored (a datagram's true length, at most
+ * 64 KiB of UDP or what a raw socket can have); only what fits the buffer is copied. */
+int64_t host_recv_iter(int fd, struct iter *to, int flags, void *addr, uint32_t *addr_size)
+{
+    _cleanup_bounce_ struct bounce a =
+        bounce_take(sizeof(struct address_out), sizeof(struct address_out));
+    _cleanup_bounce_ struct bounce b =
+        bounce_take(MAX(MIN(to->left, HOSTCALL_BUFFER_SIZE), 8ul), 8);
+    size_t want = MIN(to->left, b.size);
+
+    if (a.p == NULL || b.p == NULL) {
+        return -ENOMEM;
+    }
+    address_prepare(&a);
+    int64_t r = host_call(HOSTCALL_recvfrom, word(fd), (uintptr_t)b.p, want, word(flags),
+                          addr == NULL ? 0 : (uintptr_t)a.p + offsetof(struct address_out, addr),
+                          addr == NULL ? 0 : (uintptr_t)a.p);
+
+    r = host_count(r, (flags & MSG_TRUNC_) != 0 ? MAX(want, 0x10000ul) : want);
+    if (r < 0) {
+        return r;
+    }
+    if (addr != NULL) {
+        int ar = address_take(&a, addr, addr_size);
+
+        if (ar < 0) {
+            return ar;
+        }
+    }
+    size_t n = MIN((size_t)r, want);
+
+    if (n > 0 && iter_from_bounce(to, b.p, n) < n) {
+        return -EFAULT;
+    }
+    return r;
+}
+
+int64_t host_sendto(int fd, const void *src, size_t size, int flags, const void *addr,
+                    uint32_t addr_size)
+{
+    struct iter it;
+
+    iter_init_kernel(&it, src, size);
+    return host_send_iter(fd, &it, flags, addr, addr_size);
+}
+
+int64_t host_recvfrom(int fd, void *dst, size_t size, int flags, void *addr, uint32_t *addr_size)
+{
+    struct iter it;
+
+    iter_init_kernel(&it, dst, size);
+    return host_recv_iter(fd, &it, flags, addr, addr_size);
+}
+
+/* Readiness is a hint: at most the events asked for, plus ERR, HUP and NVAL. A host that reports
+ * events falsely costs a turn that finds nothing. */
+int host_poll(struct host_pollfd *fds, size_t count, int64_t timeout_ns)
+{
+    size_t size = count * sizeof(fds[0]);
+    _cleanup_bounce_ struct bounce b = bounce_take(MAX(size, (size_t)8), MAX(size, (size_t)8));
+    int ready = 0;
+
+    if (b.p == NULL) {
+        return -ENOMEM;
+    }
+    host_copy_out(b.p, fds, size);
+    int64_t r = host_count(
+        host_call(HOSTCALL_poll, (uintptr_t)b.p, count, (uint64_t)timeout_ns, 0, 0, 0), count);
+
+    if (r < 0) {
+        return (int)r;
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct host_pollfd answer;
+
+        host_copy_in(&answer, b.p + i * sizeof(answer), sizeof(answer));
+        fds[i].revents =
+            r == 0 ? 0 : (int16_t)(answer.revents & (fds[i].events | (int16_t)POLL_ALWAYS));
+        ready += fds[i].revents != 0 ? 1 : 0;
+    }
+    return ready;
+}
+
+int host_epoll_create(void)
+{
+    return host_fd_opened(host_call(HOSTCALL_epoll_create, 0, 0, 0, 0, 0, 0));
+}
+
+int host_epoll_ctl(int epfd, int op, int fd, uint32_t events, uint64_t data)
+{
+    struct epoll_event ev = {.events = events, .data = data};
+    _cleanup_bounce_ struct bounce b = bounce_take(16, 16);
+
+    if (b.p == NULL) {
+        return -ENOMEM;
+    }
+    host_copy_out(b.p, &ev, sizeof(ev));
+    return host_status(
+        host_call(HOSTCALL_epoll_ctl, word(epfd), word(op), word(fd), (uintptr_t)b.p, 0, 0));
+}
+
+int host_epoll_wait(int epfd, struct epoll_event *events, size_t count, int64_t timeout_ns)
+{
+    _cleanup_bounce_ struct bounce b = bounce_take(count * sizeof(events[0]), sizeof(events[0]));
+
+    if (b.p == NULL) {
+        return -ENOMEM;
+    }
+    count = MIN(count, b.size / sizeof(events[0]));
+    int64_t r = host_count(host_call(HOSTCALL_epoll_wait, word(epfd), (uintptr_t)b.p, count,
+                                     (uint64_t)timeout_ns, 0, 0),
+                           count);
+
+    if (r > 0) {
+        host_copy_in(events, b.p, (size_t)r * sizeof(events[0]));
+    }
+    return (int)r;
+}
+
+int host_eventfd(uint64_t initial, int flags)
+{
+    return host_fd_opened(host_call(HOSTCALL_eventfd, initial, word(flags), 0, 0, 0, 0));
+}
