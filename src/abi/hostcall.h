@@ -54,4 +54,10 @@ struct hostcall_block {
 } _packed_;
 _Static_assert(sizeof(struct hostcall_block) == 144, "hostcall ABI");
 
+/* The signal behind thread_kick: bit HOST_SIGNAL_KICK - 1 of `signals`. Never sent by others. */
+#define HOST_SIGNAL_KICK 63
+
+/* Bits the enclave took over it clears (atomically): while one is set, calls that could sleep
+ * return -EINTR at once, so that a signal between EEXIT and the system call is not slept over. */
+
 #define HOSTCALL_BUFFER_SIZE ((size_t)1 << 20)

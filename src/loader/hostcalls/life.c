@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The nacre authors */
+#include "loader/hostcalls/hostcalls_internal.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+int64_t hostcall_exit(struct loader_thread *t, const uint64_t *a)
+{
+    t->end = THREAD_EXITS;
+    t->exit_status = (int)(a[0] & 0xff);
+    if (!t->is_main) {
+        run_end_process(t, THREAD_EXITS); /* the main thread may sleep in a call for ever */
+    }
+    return 0;
+}
+
+/* Statistics are a line of text; NACRE_STATS names a file to append it to, else stderr has it. */
+int64_t hostcall_report_stats(struct loader_thread *t, const uint64_t *a)
+{
+    const char *path = getenv("NACRE_STATS");
+    int64_t r;
+    int fd = STDERR_FILENO;
+
+    if (path != NULL && path[0] != '\0') {
+        fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
+        if (fd < 0) {
+            return -errno;
+        }
+    }
+    r = host_syscall3(SYS_write, (uint64_t)fd, a[0], a[1]);
+    if (fd != STDERR_FILENO) {
+        (void)close(fd);
+    }
+    return r;
+}
+
+/* The process layer (fork, wait, kill between enclaves) brings its own backend of these. */
+int64_t hostcall_process_fork(struct loader_thread *t, const uint64_t *a)
+{
+    return -ENOSYS;
+}
+
+int64_t hostcall_process_wait(struct loader_thread *t, const uint64_t *a)
+{
+    return -ENOSYS;
+}
+
+int64_t hostcall_process_kill(struct loader_thread *t, const uint64_t *a)
+{
+    return -ENOSYS;
+}
