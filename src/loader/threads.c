@@ -2,6 +2,7 @@
 /* Copyright 2026 The nacre authors */
 #include "loader/run_internal.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>

@@ -2,6 +2,7 @@
 /* Copyright 2026 The nacre authors */
 #include "loader/hostcalls/hostcalls_internal.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>

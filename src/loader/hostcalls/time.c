@@ -2,6 +2,7 @@
 /* Copyright 2026 The nacre authors */
 #include "loader/hostcalls/hostcalls_internal.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <sys/resource.h>
 
