@@ -26,7 +26,8 @@ size_t args_word_distance(const char *a, const char *b)
             size_t replace = diagonal + (a[i - 1] != b[j - 1]);
 
             diagonal = row[j];
-            row[j] = MIN(MIN(row[j] + 1, row[j - 1] + 1), replace);
+            row[j] = row[j] < row[j - 1] ? row[j] + 1 : row[j - 1] + 1;
+            row[j] = MIN(row[j], replace);
         }
     }
     return row[lb];
