@@ -84,7 +84,11 @@ def main():
     pages = {"nacre": page("nacre", "turn container images into confidential containers", top,
                            version)}
     for verb, summary in verbs_of(top):
-        pages[f"nacre-{verb}"] = page(f"nacre-{verb}", summary, ask(nacre, verb, "--help"), version)
+        text = ask(nacre, verb, "--help")
+        pages[f"nacre-{verb}"] = page(f"nacre-{verb}", summary, text, version)
+        for sub, sub_summary in verbs_of(text) if "Verbs:\n" in text else []:
+            pages[f"nacre-{verb}-{sub}"] = page(f"nacre-{verb}-{sub}", sub_summary,
+                                                ask(nacre, verb, sub, "--help"), version)
     for name, text in pages.items():
         with open(os.path.join(folder, name + ".1"), "w", encoding="utf-8") as f:
             f.write(text)
