@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The nacre authors */
+
+/* nacre session: what can be done with a session document without asking CAS. */
+
+#include "cli/cli.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/fs.h"
+#include "core/hex.h"
+#include "policy/policy.h"
+
+struct session_options {
+    struct arg_list variables;
+    bool use_env;
+    bool fail_on_warning;
+    bool json;
+};
+
+/* The newest -e wins, then the environment when asked for. */
+static const char *get_variable(void *ctx, const char *name, size_t len)
+{
+    const struct session_options *o = ctx;
+    char word[129];
+
+    for (size_t i = o->variables.count; i > 0; i--) {
+        const char *v = o->variables.values[i - 1];
+
+        if (strncmp(v, name, len) == 0 && v[len] == '=') {
+            return v + len + 1;
+        }
+    }
+    if (!o->use_env || len >= sizeof(word)) {
+        return NULL;
+    }
+    memcpy(word, name, len);
+    word[len] = '\0';
+    return getenv(word);
+}
+
+static int check_variables(const struct session_options *o, struct error **err)
+{
+    for (size_t i = 0; i < o->variables.count; i++) {
+        if (strchr(o->variables.values[i], '=') == NULL) {
+            return error_set(err, EINVAL, "-e wants NAME=VALUE, not '%s'", o->variables.values[i]);
+        }
+    }
+    return 0;
+}
+
+/* Reads, expands, parses and checks; prints what is wrong to stderr. Returns 0 or a cli_exit. */
+static int load(const char *path, struct session_options *o, struct pol_session **ret,
+                struct error **err)
+{
+    const struct pol_variables vars = {.get = get_variable, .ctx = o};
+    _cleanup_diags_ struct pol_diags d = {0};
+    _cleanup_free_ uint8_t *text = NULL;
+    size_t size;
+    int r = check_variables(o, err);
+
+    if (r < 0) {
+        return CLI_USAGE;
+    }
+    if (fs_read_file(path, POL_TEXT_MAX, &text, &size, err) < 0) {
+        return CLI_FAILED;
+    }
+    r = pol_parse((const char *)text, size, &vars, &d, ret);
+    pol_diags_print(&d, path, stderr);
+    if (r == -ENOMEM) {
+        (void)error_set_errno(err, ENOMEM, "checking %s", path);
+        return CLI_FAILED;
+    }
+    if (r < 0) {
+        (void)error_set(err, EINVAL, "%s: %zu error%s", path, d.errors, d.errors == 1 ? "" : "s");
+        return CLI_FAILED;
+    }
+    if (o->fail_on_warning && d.warnings > 0) {
+        pol_freep(ret);
+        (void)error_set(err, EINVAL, "%s: %zu warning%s, and --fail-on-warning was given", path,
+                        d.warnings, d.warnings == 1 ? "" : "s");
+        return CLI_FAILED;
+    }
+    return CLI_OK;
+}
+
+#define VARIABLE_OPTIONS(o)                                                                        \
+    {"env", 'e', ARG_LIST, "NAME=VALUE", "value of a template variable $NAME", &(o).variables},    \
+        {"use-env", 0, ARG_FLAG, NULL, "take other variables from the environment", &(o).use_env}, \
+    {                                                                                              \
+        "fail-on-warning", 0, ARG_FLAG, NULL, "treat warnings as errors", &(o).fail_on_warning     \
+    }
+
+static int session_check(int argc, char **argv, struct error **err)
+{
+    struct session_options o = {0};
+    const struct arg_option options[] = {VARIABLE_OPTIONS(o), {NULL}};
+    const struct arg_spec spec = {
+        .verb = "nacre session check",
+        .synopsis = "[OPTIONS] FILE...",
+        .summary = "Check session documents: every error with line, column and a hint.",
+        .options = options,
+        .examples =
+            "  nacre session check session.yml\n"
+            "  nacre session check -e SESSION=shop -e MRENCLAVE=$(nacre inspect --mrenclave img) "
+            "template.yml",
+        .min_args = 1,
+        .max_args = 1024,
+    };
+    size_t count;
+    int r = args_parse(&spec, argc, argv, &count, err);
+
+    if (r != 0) {
+        return cli_args_exit(r);
+    }
+    for (size_t i = 0; i < count; i++) {
+        _cleanup_session_ struct pol_session *s = NULL;
+
+        r = load(argv[i], &o, &s, err);
+        if (r != CLI_OK) {
+            return r;
+        }
+        printf("%s: session %s is well-formed (%zu service%s, %zu secret%s)\n", argv[i], s->name,
+               s->service_count, s->service_count == 1 ? "" : "s", s->secret_count,
+               s->secret_count == 1 ? "" : "s");
+    }
+    return CLI_OK;
+}
+
+static int session_show(int argc, char **argv, struct error **err)
+{
+    struct session_options o = {0};
+    bool withhold = false;
+    const struct arg_option options[] = {
+        VARIABLE_OPTIONS(o),
+        {"json", 0, ARG_FLAG, NULL, "print JSON instead of YAML", &o.json},
+        {"withhold", 0, ARG_FLAG, NULL, "leave explicit values of secrets out", &withhold},
+        {NULL}};
+    const struct arg_spec spec = {
+        .verb = "nacre session show",
+        .synopsis = "[OPTIONS] FILE",
+        .summary = "Print a session in its canonical form: variables replaced, defaults left out.",
+        .options = options,
+        .examples = "  nacre session show session.yml\n"
+                    "  nacre session show --json template.yml --use-env | jq .services",
+        .min_args = 1,
+        .max_args = 1,
+    };
+    _cleanup_session_ struct pol_session *s = NULL;
+    _cleanup_free_ char *text = NULL;
+    const unsigned flags = withhold ? POL_PRINT_WITHHOLD : 0;
+    size_t count;
+    int r = args_parse(&spec, argc, argv, &count, err);
+
+    if (r != 0) {
+        return cli_args_exit(r);
+    }
+    r = load(argv[0], &o, &s, err);
+    if (r != CLI_OK) {
+        return r;
+    }
+    r = o.json ? pol_print_json(s, flags, 2, &text) : pol_print(s, flags, &text);
+    if (r < 0) {
+        (void)error_set_errno(err, -r, "printing %s", argv[0]);
+        return CLI_FAILED;
+    }
+    printf("%s%s", text, o.json ? "\n" : "");
+    return CLI_OK;
+}
+
+static int session_hash(int argc, char **argv, struct error **err)
+{
+    struct session_options o = {0};
+    const struct arg_option options[] = {VARIABLE_OPTIONS(o), {NULL}};
+    const struct arg_spec spec = {
+        .verb = "nacre session hash",
+        .synopsis = "[OPTIONS] FILE",
+        .summary = "Print the session hash: the name of this content and its history.",
+        .options = options,
+        .examples = "  nacre session hash session.yml",
+        .notes =
+            "CAS fills in 'creator' when a session is created without one and its access policy\n"
+            "names CREATOR; the hash it answers with covers that too.",
+        .min_args = 1,
+        .max_args = 1,
+    };
+    _cleanup_session_ struct pol_session *s = NULL;
+    uint8_t hash[POL_HASH_SIZE];
+    char hex[2 * POL_HASH_SIZE + 1];
+    size_t count;
+    int r = args_parse(&spec, argc, argv, &count, err);
+
+    if (r != 0) {
+        return cli_args_exit(r);
+    }
+    r = load(argv[0], &o, &s, err);
+    if (r != CLI_OK) {
+        return r;
+    }
+    r = pol_hash(s, hash);
+    if (r < 0) {
+        (void)error_set_errno(err, -r, "hashing %s", argv[0]);
+        return CLI_FAILED;
+    }
+    hex_encode(hex, hash, sizeof(hash));
+    printf("%s\n", hex);
+    return CLI_OK;
+}
+
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv, struct error **err);
+    const char *summary;
+} verbs[] = {
+    {"check", session_check, "check documents, with line, column and hints"},
+    {"hash", session_hash, "print the session hash"},
+    {"show", session_show, "print the canonical form"},
+};
+
+static void print_help(FILE *out)
+{
+    fprintf(out, "Usage: nacre session VERB [OPTIONS] [ARGUMENTS]\n\n"
+                 "Work with session documents: what CAS gives to which enclave.\n\nVerbs:\n");
+    for (size_t i = 0; i < ARRAY_COUNT(verbs); i++) {
+        fprintf(out, "  %-10s  %s\n", verbs[i].name, verbs[i].summary);
+    }
+    fprintf(out, "\n'nacre session VERB --help' explains a verb, with examples.\n");
+}
+
+int cmd_session(int argc, char **argv, struct error **err)
+{
+    const char *verb = argc > 1 ? argv[1] : NULL;
+
+    if (verb == NULL || strcmp(verb, "--help") == 0 || strcmp(verb, "-h") == 0) {
+        print_help(verb == NULL ? stderr : stdout);
+        return verb == NULL ? CLI_USAGE : CLI_OK;
+    }
+    for (size_t i = 0; i < ARRAY_COUNT(verbs); i++) {
+        if (strcmp(verb, verbs[i].name) == 0) {
+            return verbs[i].run(argc - 1, argv + 1, err);
+        }
+    }
+    (void)error_set(err, EINVAL, "there is no '%s' here; 'nacre session --help' lists the verbs",
+                    verb);
+    return CLI_USAGE;
+}
