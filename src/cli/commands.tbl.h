@@ -5,6 +5,7 @@
 
 X("keygen", cmd_keygen, "make a key that signs enclaves")
 X("measure", cmd_measure, "print the MRENCLAVE of an enclave")
+X("quote", cmd_quote, "show or verify an attestation quote")
 X("session", cmd_session, "check, print and hash session documents")
 X("sign", cmd_sign, "sign an enclave, here or with an offline key")
 X("sigstruct", cmd_sigstruct, "show or verify an enclave's SIGSTRUCT")

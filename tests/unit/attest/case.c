@@ -29,18 +29,27 @@ static bool exists(const char *dir, const char *name)
     return access(path, R_OK) == 0;
 }
 
+/* A case of our own leaves out what it shares with up-to-date/. */
+static struct bytes read_or_common(const char *dir, const char *name)
+{
+    _cleanup_free_ char *common = NULL;
+
+    assert_true(asprintf(&common, "%s/../up-to-date", dir) > 0);
+    return exists(dir, name) ? read_bytes(dir, name) : read_bytes(common, name);
+}
+
 void case_load(const char *dir, struct test_case *ret)
 {
     struct bytes expected;
 
     memset(ret, 0, sizeof(*ret));
     ret->dir = strdup(dir);
-    ret->quote = read_bytes(dir, "quote.bin");
-    ret->tcb_info = read_bytes(dir, "tcb_info.json");
-    ret->qe_identity = read_bytes(dir, "qe_identity.json");
-    ret->signing_chain = read_bytes(dir, "tcb_signing_chain.pem");
-    ret->pck_crl = read_bytes(dir, "pck_crl.der");
-    ret->root_crl = read_bytes(dir, "root_ca_crl.der");
+    ret->quote = read_or_common(dir, "quote.bin");
+    ret->tcb_info = read_or_common(dir, "tcb_info.json");
+    ret->qe_identity = read_or_common(dir, "qe_identity.json");
+    ret->signing_chain = read_or_common(dir, "tcb_signing_chain.pem");
+    ret->pck_crl = read_or_common(dir, "pck_crl.der");
+    ret->root_crl = read_or_common(dir, "root_ca_crl.der");
     if (exists(dir, "pck_chain.pem")) {
         ret->pck_chain = read_bytes(dir, "pck_chain.pem");
     }
@@ -125,6 +134,22 @@ char *own_vectors_dir(const char *sub)
 static int by_name(const void *a, const void *b)
 {
     return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void own_root(const char *file, enum att_root_class root_class, struct att_root *ret)
+{
+    _cleanup_free_ char *dir = own_vectors_dir("");
+    struct bytes pem = read_bytes(dir, file);
+
+    assert_int_equal(att_root_from_cert(pem.data, pem.size, root_class, NULL, ret, NULL), 0);
+    free(pem.data);
+}
+
+void own_case(const char *name, struct test_case *ret)
+{
+    _cleanup_free_ char *dir = own_vectors_dir(name);
+
+    case_load(dir, ret);
 }
 
 size_t list_cases(const char *dir, const char *prefix, char ***ret)

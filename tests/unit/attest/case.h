@@ -44,6 +44,9 @@ struct bytes read_bytes(const char *dir, const char *name);
 char *vectors_dir(const char *sub);
 /* The project's own vectors. */
 char *own_vectors_dir(const char *sub);
+void own_root(const char *file, enum att_root_class root_class, struct att_root *ret);
+void own_case(const char *name, struct test_case *ret);
+#define OWN_VERIFY_TIME INT64_C(1770000000)
 
 /* Sorted names of the folders in `dir` that begin with `prefix`. Returns the count;
  * NULL-terminated.
