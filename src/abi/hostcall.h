@@ -51,7 +51,7 @@ struct hostcall_block {
     uint64_t park; /* the word this thread parks on (futex_wait) */
     uint64_t tcs;  /* linear address of this thread's TCS */
     uint64_t reserved[5];
-} _packed_;
+} _packed_ _aligned_(8);
 _Static_assert(sizeof(struct hostcall_block) == 144, "hostcall ABI");
 
 /* The signal behind thread_kick: bit HOST_SIGNAL_KICK - 1 of `signals`. Never sent by others. */

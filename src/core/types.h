@@ -19,17 +19,23 @@
 
 #define ARRAY_COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-#define MIN(a, b)                          \
-    ({                                     \
-        __auto_type min_a_ = (a);          \
-        __auto_type min_b_ = (b);          \
-        min_a_ < min_b_ ? min_a_ : min_b_; \
+#define CONCAT_(a, b) a##b
+#define CONCAT(a, b)  CONCAT_(a, b)
+
+/* Evaluated once each; the counter keeps nested uses apart. */
+#define MIN(a, b) MIN_(a, b, CONCAT(min_a_, __COUNTER__), CONCAT(min_b_, __COUNTER__))
+#define MIN_(a, b, x, y)     \
+    ({                       \
+        __auto_type x = (a); \
+        __auto_type y = (b); \
+        x < y ? x : y;       \
     })
-#define MAX(a, b)                          \
-    ({                                     \
-        __auto_type max_a_ = (a);          \
-        __auto_type max_b_ = (b);          \
-        max_a_ > max_b_ ? max_a_ : max_b_; \
+#define MAX(a, b) MAX_(a, b, CONCAT(max_a_, __COUNTER__), CONCAT(max_b_, __COUNTER__))
+#define MAX_(a, b, x, y)     \
+    ({                       \
+        __auto_type x = (a); \
+        __auto_type y = (b); \
+        x > y ? x : y;       \
     })
 
 #define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
