@@ -13,7 +13,7 @@
  * attached thread, and EENTER writes it only when it differs.
  */
 
-#include "asm_offsets.h"
+#include "softsgx/asm_offsets.h"
 
 #define EENTER_LEAF  2
 #define ERESUME_LEAF 3
