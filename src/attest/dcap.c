@@ -333,8 +333,10 @@ int dcap_authenticate(const uint8_t *evidence, size_t size, const struct att_col
     if (r != 0) {
         return r;
     }
-    d.pck_from = MAX(MAX(chain.leaf->not_before, chain.issuer->not_before), chain.root->not_before);
-    d.pck_until = MIN(MIN(chain.leaf->not_after, chain.issuer->not_after), chain.root->not_after);
+    d.pck_from = MAX(chain.leaf->not_before, chain.issuer->not_before);
+    d.pck_from = MAX(d.pck_from, chain.root->not_before);
+    d.pck_until = MIN(chain.leaf->not_after, chain.issuer->not_after);
+    d.pck_until = MIN(d.pck_until, chain.root->not_after);
     *ret = d;
     return 0;
 }

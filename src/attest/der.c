@@ -141,6 +141,27 @@ int der_scalar(struct cursor *c, uint8_t ret[static 32])
     return 0;
 }
 
+int der_oid(struct cursor *c, struct cursor *ret)
+{
+    struct cursor body;
+    bool start = true;
+
+    if (der_enter(c, DER_OID, &body) != 0 || body.left == 0) {
+        return -EBADMSG;
+    }
+    for (size_t i = 0; i < body.left; i++) {
+        if (start && body.p[i] == 0x80) {
+            return -EBADMSG;
+        }
+        start = body.p[i] < 0x80;
+    }
+    if (!start) {
+        return -EBADMSG;
+    }
+    *ret = body;
+    return 0;
+}
+
 int der_bits(struct cursor *c, struct cursor *ret)
 {
     struct cursor body;

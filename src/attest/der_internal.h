@@ -16,6 +16,9 @@
 #define DER_OCTET_STRING 0x04
 #define DER_OID          0x06
 #define DER_ENUMERATED   0x0a
+#define DER_UTF8_STRING  0x0c
+#define DER_PRINTABLE    0x13
+#define DER_IA5_STRING   0x16
 #define DER_UTC_TIME     0x17
 #define DER_GENERAL_TIME 0x18
 #define DER_SEQUENCE     0x30
@@ -38,6 +41,8 @@ bool der_peek(const struct cursor *c, uint8_t tag);
 [[nodiscard]] int der_positive(struct cursor *c, struct cursor *ret);
 /* A positive INTEGER below 2^256, right-aligned into 32 bytes. */
 [[nodiscard]] int der_scalar(struct cursor *c, uint8_t ret[static 32]);
+/* An OBJECT IDENTIFIER in its one proper encoding (X.690 8.19); its contents octets. */
+[[nodiscard]] int der_oid(struct cursor *c, struct cursor *ret);
 /* A BIT STRING without unused bits. */
 [[nodiscard]] int der_bits(struct cursor *c, struct cursor *ret);
 /* An OCTET STRING of exactly `size` bytes. */

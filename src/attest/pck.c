@@ -42,7 +42,7 @@ static int next_field(struct cursor *list, const uint8_t *parent, size_t parent_
     struct cursor oid;
     uint8_t n;
 
-    if (der_enter(list, DER_SEQUENCE, ret_value) != 0 || der_enter(ret_value, DER_OID, &oid) != 0 ||
+    if (der_enter(list, DER_SEQUENCE, ret_value) != 0 || der_oid(ret_value, &oid) != 0 ||
         oid.left != parent_size + 1 || memcmp(oid.p, parent, parent_size) != 0) {
         return -EBADMSG;
     }

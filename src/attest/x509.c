@@ -35,7 +35,7 @@ static int check_signature_algorithm(struct cursor *c)
     struct cursor alg;
     struct cursor oid;
 
-    if (der_enter(c, DER_SEQUENCE, &alg) != 0 || der_enter(&alg, DER_OID, &oid) != 0 ||
+    if (der_enter(c, DER_SEQUENCE, &alg) != 0 || der_oid(&alg, &oid) != 0 ||
         !OID_IS(&oid, oid_ecdsa_sha256)) {
         return -EBADMSG;
     }
@@ -65,24 +65,60 @@ static int read_public_key(struct cursor *c, uint8_t ret[static P256_KEY_SIZE])
     struct cursor point;
 
     if (der_enter(c, DER_SEQUENCE, &spki) != 0 || der_enter(&spki, DER_SEQUENCE, &alg) != 0 ||
-        der_enter(&alg, DER_OID, &oid) != 0 || !OID_IS(&oid, oid_ec_key) ||
-        der_enter(&alg, DER_OID, &curve) != 0 || !OID_IS(&curve, oid_p256) ||
-        cursor_done(&alg) != 0 || der_bits(&spki, &point) != 0 || cursor_done(&spki) != 0 ||
-        point.left != 1 + P256_KEY_SIZE || point.p[0] != 0x04) {
+        der_oid(&alg, &oid) != 0 || !OID_IS(&oid, oid_ec_key) || der_oid(&alg, &curve) != 0 ||
+        !OID_IS(&curve, oid_p256) || cursor_done(&alg) != 0 || der_bits(&spki, &point) != 0 ||
+        cursor_done(&spki) != 0 || point.left != 1 + P256_KEY_SIZE || point.p[0] != 0x04) {
         return -EBADMSG;
     }
     memcpy(ret, point.p + 1, P256_KEY_SIZE);
     return 0;
 }
 
-static int read_name(struct cursor *c, struct cursor *ret)
+/* AttributeTypeAndValue: an OID and a string of printable ASCII. */
+static int read_attribute(struct cursor *set, struct cursor *ret_oid, struct cursor *ret_value)
 {
-    struct cursor body;
+    struct cursor pair;
     uint8_t tag;
 
-    if (der_any(c, &tag, &body, ret) != 0 || tag != DER_SEQUENCE || body.left == 0) {
+    if (der_enter(set, DER_SEQUENCE, &pair) != 0 || der_oid(&pair, ret_oid) != 0 ||
+        der_any(&pair, &tag, ret_value, NULL) != 0 || cursor_done(&pair) != 0 ||
+        (tag != DER_UTF8_STRING && tag != DER_PRINTABLE && tag != DER_IA5_STRING)) {
         return -EBADMSG;
     }
+    for (size_t i = 0; i < ret_value->left; i++) {
+        if (ret_value->p[i] < 0x20 || ret_value->p[i] > 0x7e) {
+            return -EBADMSG;
+        }
+    }
+    return 0;
+}
+
+/* Name ::= SEQUENCE OF SET OF AttributeTypeAndValue */
+static int read_name(struct cursor *c, struct cursor *ret)
+{
+    struct cursor whole;
+    struct cursor sets;
+    uint8_t tag;
+
+    if (der_any(c, &tag, &sets, &whole) != 0 || tag != DER_SEQUENCE || sets.left == 0) {
+        return -EBADMSG;
+    }
+    while (sets.left != 0) {
+        struct cursor set;
+
+        if (der_enter(&sets, DER_SET, &set) != 0 || set.left == 0) {
+            return -EBADMSG;
+        }
+        while (set.left != 0) {
+            struct cursor oid;
+            struct cursor value;
+
+            if (read_attribute(&set, &oid, &value) != 0) {
+                return -EBADMSG;
+            }
+        }
+    }
+    *ret = whole;
     return 0;
 }
 
@@ -172,7 +208,7 @@ static int read_extension(struct cursor *list, struct cursor *ret_oid, bool *ret
     struct cursor ext;
 
     *ret_critical = false;
-    if (der_enter(list, DER_SEQUENCE, &ext) != 0 || der_enter(&ext, DER_OID, ret_oid) != 0) {
+    if (der_enter(list, DER_SEQUENCE, &ext) != 0 || der_oid(&ext, ret_oid) != 0) {
         return -EBADMSG;
     }
     /* DER omits the default: an explicit FALSE is not DER. */
@@ -304,7 +340,6 @@ int x509_cert_parse(struct cursor whole, struct x509_cert *ret, struct att_reaso
     return 0;
 }
 
-/* Name ::= SEQUENCE OF SET OF SEQUENCE { OID, string } */
 void x509_common_name(const struct x509_cert *cert, char *dst, size_t cap)
 {
     struct cursor at = cert->subject;
@@ -316,26 +351,17 @@ void x509_common_name(const struct x509_cert *cert, char *dst, size_t cap)
     }
     while (sets.left != 0) {
         struct cursor set;
-        struct cursor pair;
         struct cursor oid;
         struct cursor value;
-        uint8_t tag;
 
-        if (der_enter(&sets, DER_SET, &set) != 0 || der_enter(&set, DER_SEQUENCE, &pair) != 0 ||
-            der_enter(&pair, DER_OID, &oid) != 0 || der_any(&pair, &tag, &value, NULL) != 0) {
+        if (der_enter(&sets, DER_SET, &set) != 0 || read_attribute(&set, &oid, &value) != 0) {
             return;
         }
-        if (!OID_IS(&oid, oid_common_name) || value.left >= cap) {
-            continue;
+        if (OID_IS(&oid, oid_common_name) && value.left < cap) {
+            memcpy(dst, value.p, value.left);
+            dst[value.left] = '\0';
+            return;
         }
-        for (size_t i = 0; i < value.left; i++) {
-            if (value.p[i] < 0x20 || value.p[i] > 0x7e) {
-                return;
-            }
-        }
-        memcpy(dst, value.p, value.left);
-        dst[value.left] = '\0';
-        return;
     }
 }
 

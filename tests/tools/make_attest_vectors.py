@@ -7,6 +7,8 @@ usage: make_attest_vectors.py DIR          write the vectors; what a case shares
        make_attest_vectors.py --full DIR   write them with every case complete, for the CLI
        make_attest_vectors.py --check DIR  compare DIR as the first form; exit 1 when a byte differs
 
+       make_attest_vectors.py --corpus DIR write the seeds of the fuzz targets (tests/fuzz/corpus)
+
 The output is a function of this file: keys come from their names, signatures are RFC 6979.
 """
 import hashlib
@@ -376,6 +378,30 @@ def all_files(full=False):
         yield f"{name}/expected.json", (json.dumps(text, indent=1) + "\n").encode()
 
 
+def corpus_files():
+    """Seeds for tests/fuzz: whole good inputs; fuzz_collateral's first byte picks the file."""
+    picked = {name: case for name, case, _ in cases()}
+    for name in ("up-to-date", "sgx-v4", "sgx-v5", "tdx-v4", "tdx-v5-10", "tdx-v5-15",
+                 "ppid-with-chain-beside", "no-chain", "trailing-byte"):
+        case = picked[name]
+        yield f"quote/seed-{name}", case.quote(case.certificates())
+    order = ("tcb_info.json", "qe_identity.json", "tcb_signing_chain.pem", "pck_crl.der",
+             "root_ca_crl.der", "pck_chain.pem")
+    for name, flag in (("up-to-date", 0), ("tdx-v5-15", 8), ("ppid-with-chain-beside", 0),
+                       ("tcb-info-v2", 0), ("revoked-issuer", 0)):
+        files = picked[name].files()
+        for i, file in enumerate(order):
+            if file in files and (name in ("up-to-date", "tdx-v5-15") or
+                                  files[file] != picked[COMMON].files().get(file)):
+                yield (f"collateral/seed-{name}-{file.split('.')[0]}",
+                       bytes([i | flag]) + files[file])
+    leaf, issuer, root = picked["up-to-date"].certificates()
+    yield "pck_cert/seed-leaf", leaf
+    yield "pck_cert/seed-issuer", issuer
+    yield "pck_cert/seed-root", root
+    yield "pck_cert/seed-root-pem", pki.pem(root)
+
+
 def check(folder):
     bad = 0
     wanted = {"README.md"}  # and what is made
@@ -402,10 +428,11 @@ def check(folder):
 def main():
     if len(sys.argv) == 3 and sys.argv[1] == "--check":
         sys.exit(check(sys.argv[2]))
-    complete = len(sys.argv) == 3 and sys.argv[1] == "--full"
-    if len(sys.argv) != 2 and not complete:
+    option = sys.argv[1] if len(sys.argv) == 3 else None
+    if len(sys.argv) != 2 and option not in ("--full", "--corpus"):
         sys.exit(__doc__)
-    for path, data in all_files(complete):
+    made = corpus_files() if option == "--corpus" else all_files(option == "--full")
+    for path, data in made:
         where = os.path.join(sys.argv[-1], path)
         os.makedirs(os.path.dirname(where), exist_ok=True)
         with open(where, "wb") as f:
