@@ -10,6 +10,7 @@
 #include <sys/auxv.h>
 
 #include "softsgx/internal.h"
+#include "softsgx/quote.h"
 
 #ifndef HWCAP2_FSGSBASE
 #define HWCAP2_FSGSBASE (1 << 1)
@@ -38,17 +39,6 @@ static vdso_sgx_enter_enclave_t soft_enter_function(struct sgx_enclave *e)
     return soft_enter;
 }
 
-static int soft_no_quote_target(struct sgx_targetinfo *ret, struct error **err)
-{
-    return error_set(err, ENOTSUP, "this build has no software quoting");
-}
-
-static int soft_no_quote(const struct sgx_report *report, uint8_t **ret_quote, size_t *ret_size,
-                         struct error **err)
-{
-    return error_set(err, ENOTSUP, "this build has no software quoting");
-}
-
 const struct sgx_backend sgx_backend_soft = {
     .name = "soft",
     .label = "softsgx: SGX is emulated in software on this machine; nothing is isolated from the "
@@ -68,7 +58,7 @@ const struct sgx_backend sgx_backend_soft = {
     .enter_function = soft_enter_function,
     .sigaction = soft_sigaction,
     .is_at_aep = soft_is_at_aep,
-    .quote_target = soft_no_quote_target,
-    .quote = soft_no_quote,
+    .quote_target = soft_quote_target,
+    .quote = soft_quote,
     .destroy = soft_destroy,
 };
