@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,7 @@
 #include "base/fs.h"
 #include "base/state_dir.h"
 #include "softsgx/keys.h"
+#include "softsgx/quote.h"
 #include "softsgx/root_internal.h"
 
 static char g_dir[] = "/tmp/nacre-test-quote-XXXXXX";
@@ -384,6 +386,65 @@ static void test_target_is_the_quoting_enclave_of_the_quotes(void **state)
     assert_int_equal(target.attributes.flags & SGX_FLAGS_DEBUG, 0);
 }
 
+static void mac_of_this_machine(struct sgx_report *report)
+{
+    struct sgx_targetinfo target;
+    uint8_t key[16];
+
+    assert_int_equal(soft_quote_target(&target, NULL), 0);
+    memcpy(report->key_id, soft_report_key_id(), sizeof(report->key_id));
+    soft_report_key(&target, report->key_id, key);
+    assert_int_equal(crypto_aes128_cmac(key, &report->body, sizeof(report->body), report->mac), 0);
+}
+
+static void *quote_in_thread(void *arg)
+{
+    uint8_t *quote = NULL;
+    size_t size = 0;
+
+    return soft_quote(arg, &quote, &size, NULL) == 0 ? quote : NULL;
+}
+
+#define THREADS 4
+
+static void test_the_backend_quotes_reports_of_this_machine_from_any_thread(void **state)
+{
+    _cleanup_(att_collateral_freep) struct att_collateral *collateral = NULL;
+    _cleanup_(free_set) struct set set = {0};
+    _cleanup_soft_root_ struct soft_root *root = NULL;
+    struct att_reason why = {0};
+    struct sgx_report report;
+    struct att_claims claims;
+    pthread_t threads[THREADS];
+    uint8_t *quote = NULL;
+    size_t size = 0;
+
+    on_machine("m-backend");
+    a_report(&report);
+    mac_of_this_machine(&report);
+    assert_int_equal(soft_quote(&report, &quote, &size, NULL), 0);
+    root = open_root();
+    export_set(root, "e-backend", &set);
+    assert_int_equal(load_set(&set, &set.root, &collateral, &why), 0);
+    assert_int_equal(att_verify(quote, size, collateral, time(NULL), &claims, &why), 0);
+    free(quote);
+    for (size_t i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, quote_in_thread, &report), 0);
+    }
+    for (size_t i = 0; i < THREADS; i++) {
+        void *p = NULL;
+
+        assert_int_equal(pthread_join(threads[i], &p), 0);
+        assert_non_null(p);
+        assert_int_equal(att_verify(p, size, collateral, time(NULL), &claims, &why), 0);
+        free(p);
+    }
+    report.body.isv_svn++; /* the twin: promoted by its host */
+    quote = NULL;
+    assert_int_equal(soft_quote(&report, &quote, &size, NULL), -EACCES);
+    assert_null(quote);
+}
+
 /* --- the root on disk --- */
 
 static void test_root_is_made_once_and_private(void **state)
@@ -634,6 +695,7 @@ int main(void)
         cmocka_unit_test(test_debug_enclaves_are_seen_as_such),
         cmocka_unit_test(test_quote_refuses_reports_the_processor_did_not_make),
         cmocka_unit_test(test_target_is_the_quoting_enclave_of_the_quotes),
+        cmocka_unit_test(test_the_backend_quotes_reports_of_this_machine_from_any_thread),
         cmocka_unit_test(test_root_is_made_once_and_private),
         cmocka_unit_test(test_processes_that_start_at_once_agree_on_one_root),
         cmocka_unit_test(test_init_replaces_only_when_forced),
