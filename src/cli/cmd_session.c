@@ -210,6 +210,29 @@ static int session_hash(int argc, char **argv, struct error **err)
     return CLI_OK;
 }
 
+static int session_schema(int argc, char **argv, struct error **err)
+{
+    const struct arg_spec spec = {
+        .verb = "nacre session schema",
+        .synopsis = "",
+        .summary = "Print the JSON Schema of session documents, for completion in editors.",
+        .examples = "  nacre session schema > session.json",
+    };
+    _cleanup_free_ char *text = NULL;
+    size_t count;
+    int r = args_parse(&spec, argc, argv, &count, err);
+
+    if (r != 0) {
+        return cli_args_exit(r);
+    }
+    if (pol_schema(&text) < 0) {
+        (void)error_set_errno(err, ENOMEM, "writing the schema");
+        return CLI_FAILED;
+    }
+    printf("%s\n", text);
+    return CLI_OK;
+}
+
 static const struct {
     const char *name;
     int (*run)(int argc, char **argv, struct error **err);
@@ -217,6 +240,7 @@ static const struct {
 } verbs[] = {
     {"check", session_check, "check documents, with line, column and hints"},
     {"hash", session_hash, "print the session hash"},
+    {"schema", session_schema, "print the JSON Schema, for editors"},
     {"show", session_show, "print the canonical form"},
 };
 

@@ -269,8 +269,7 @@ static void parse_secret(struct parser *p, const struct ynode *n, struct pol_sec
     if (!parse_keys(p, n, SCOPE_SECRET, &k)) {
         return;
     }
-    ret->mark = n->mark;
-    ret->endpoint = ENDPOINT_ANY;
+    *ret = (struct pol_secret){.mark = n->mark, .endpoint = ENDPOINT_ANY};
     require_key(p, &k, KW_SECRET_name);
     take_name(p, &k, KW_SECRET_name, &ret->name);
     take_word(p, &k, KW_SECRET_kind, &kind);

@@ -69,6 +69,7 @@ static void parse_enclaves(struct parser *p, const struct keys *k, struct pol_se
         struct pol_enclave *e = &ret->enclaves[ret->enclave_count];
         struct keys ek;
 
+        *e = (struct pol_enclave){0}; /* the slot may hold what a bad item left */
         if (!parse_keys(p, n, SCOPE_ATTEST, &ek)) {
             continue;
         }
@@ -255,7 +256,7 @@ static void parse_service(struct parser *p, const struct ynode *n, struct pol_se
     if (!parse_keys(p, n, SCOPE_SERVICE, &k)) {
         return;
     }
-    ret->mark = n->mark;
+    *ret = (struct pol_service){.mark = n->mark}; /* the slot may hold what a bad one left */
     require_key(p, &k, KW_SERVICE_name);
     take_name(p, &k, KW_SERVICE_name, &ret->name);
     take_name(p, &k, KW_SERVICE_image_name, &ret->image_name);
@@ -311,7 +312,7 @@ static void parse_mounts(struct parser *p, const struct keys *k, struct pol_imag
         if (!parse_keys(p, n, SCOPE_MOUNT, &mk)) {
             continue;
         }
-        m->mark = n->mark;
+        *m = (struct pol_mount){.mark = n->mark};
         require_key(p, &mk, KW_MOUNT_name);
         require_key(p, &mk, KW_MOUNT_path);
         take_name(p, &mk, KW_MOUNT_name, &m->name);
@@ -359,8 +360,7 @@ static void parse_file(struct parser *p, const struct ynode *n, struct pol_file 
         "the text into the session";
     struct keys k;
 
-    ret->mark = n->mark;
-    ret->mode = 0700;
+    *ret = (struct pol_file){.mark = n->mark, .mode = 0700};
     if (n->kind == YNODE_SCALAR) {
         pol_diag_error(p->diags, n->mark, "%s", no_content);
         return;
@@ -388,7 +388,7 @@ static void parse_image(struct parser *p, const struct ynode *n, struct pol_imag
     if (!parse_keys(p, n, SCOPE_IMAGE, &k)) {
         return;
     }
-    ret->mark = n->mark;
+    *ret = (struct pol_image){.mark = n->mark};
     require_key(p, &k, KW_IMAGE_name);
     take_name(p, &k, KW_IMAGE_name, &ret->name);
     parse_mounts(p, &k, ret);
@@ -425,6 +425,7 @@ static void parse_volume_export(struct parser *p, const struct ynode *n,
     struct keys k;
     struct keys tk;
 
+    *ret = (struct pol_volume_export){0};
     if (n->kind == YNODE_SCALAR) {
         parse_ref_text(p, n, &ret->to);
         return;
@@ -465,7 +466,7 @@ static void parse_volume(struct parser *p, const struct ynode *n, struct pol_vol
     if (!parse_keys(p, n, SCOPE_VOLUME, &k)) {
         return;
     }
-    ret->mark = n->mark;
+    *ret = (struct pol_volume){.mark = n->mark};
     require_key(p, &k, KW_VOLUME_name);
     take_name(p, &k, KW_VOLUME_name, &ret->name);
     take_key32(p, &k, KW_VOLUME_fspf_key, &ret->fspf_key, &ret->key_mark);

@@ -443,6 +443,7 @@ static void parse_export(struct parser *p, const struct ynode *n, struct pol_ref
 {
     struct keys k;
 
+    *ret = (struct pol_ref){0};
     if (n->kind == YNODE_SCALAR) {
         parse_ref_text(p, n, ret);
         return;
