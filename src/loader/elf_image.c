@@ -99,6 +99,9 @@ static int add_segment(struct parse *p, const Elf64_Phdr *ph, unsigned i)
     struct cursor c;
     uint64_t end;
 
+    if (ph->p_filesz > ph->p_memsz) {
+        return error_set(p->err, EINVAL, "program header %u: p_filesz is larger than p_memsz", i);
+    }
     if (ph->p_memsz == 0) {
         return 0;
     }
@@ -116,9 +119,6 @@ static int add_segment(struct parse *p, const Elf64_Phdr *ph, unsigned i)
     if (!is_page_aligned(ph->p_vaddr)) {
         return error_set(p->err, EINVAL, "program header %u: p_vaddr 0x%jx is not page aligned", i,
                          (uintmax_t)ph->p_vaddr);
-    }
-    if (ph->p_filesz > ph->p_memsz) {
-        return error_set(p->err, EINVAL, "program header %u: p_filesz is larger than p_memsz", i);
     }
     if (add_overflow(ph->p_vaddr, ph->p_memsz, &end) || end > ENCLAVE_IMAGE_MAX) {
         return error_set(p->err, EINVAL,

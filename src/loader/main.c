@@ -2,6 +2,7 @@
 /* Copyright 2026 The nacre authors */
 
 /* nacre-loader: runs one enclave in this process. The entry point of converted images. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
