@@ -17,7 +17,6 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "base/alloc.h"
 #include "core/overflow.h"
 #include "loader/aesm.h"
 #include "loader/vdso.h"
@@ -27,8 +26,7 @@
 #define ENTER_SYMBOL     "__vdso_sgx_enter_enclave"
 
 /* Retries without any progress before the driver is taken to be stuck. */
-#define RETRIES_MAX  1000u
-#define BOUNCE_PAGES 16u
+#define RETRIES_MAX 1000u
 
 struct sgx_enclave {
     int fd;
@@ -239,8 +237,8 @@ static int run_range(int fd, unsigned long request, void *argument, __u64 *offse
     return 0;
 }
 
-static int add_aligned(struct sgx_enclave *e, uint64_t offset, const void *src, size_t size,
-                       uint64_t secinfo_flags, bool measure)
+static int op_add_pages(struct sgx_enclave *e, uint64_t offset, const void *src, size_t size,
+                        uint64_t secinfo_flags, bool measure, struct error **err)
 {
     struct sgx_secinfo secinfo = {.flags = secinfo_flags};
     struct sgx_enclave_add_pages add = {
@@ -250,41 +248,17 @@ static int add_aligned(struct sgx_enclave *e, uint64_t offset, const void *src, 
         .secinfo = (uint64_t)&secinfo,
         .flags = measure ? SGX_PAGE_MEASURE : 0,
     };
+    int r;
 
-    return run_range(e->fd, SGX_IOC_ENCLAVE_ADD_PAGES, &add, &add.offset, &add.length, &add.count,
-                     &add.src);
-}
-
-static int op_add_pages(struct sgx_enclave *e, uint64_t offset, const void *src, size_t size,
-                        uint64_t secinfo_flags, bool measure, struct error **err)
-{
-    _cleanup_free_ uint8_t *bounce = NULL;
-    const uint8_t *p = src;
-    int r = 0;
-
-    if (!is_page_aligned(offset) || !is_page_aligned(size) ||
+    if (!is_page_aligned(offset) || !is_page_aligned(size) || !is_page_aligned((uint64_t)src) ||
         !range_within(offset, size, 0, e->size)) {
         return error_set(err, EINVAL, "pages 0x%jx + 0x%zx are not whole or not in the enclave",
                          (uintmax_t)offset, size);
     }
-    if (is_page_aligned((uint64_t)src)) {
-        r = add_aligned(e, offset, src, size, secinfo_flags, measure);
-        size = 0;
-    } else { /* the driver takes page aligned sources only */
-        bounce = aligned_alloc(NACRE_PAGE_SIZE, BOUNCE_PAGES * NACRE_PAGE_SIZE);
-        r = bounce == NULL ? -ENOMEM : 0;
-    }
-    while (r == 0 && size > 0) {
-        const size_t step = MIN(size, (size_t)BOUNCE_PAGES * NACRE_PAGE_SIZE);
-
-        memcpy(bounce, p, step);
-        r = add_aligned(e, offset, bounce, step, secinfo_flags, measure);
-        p += step;
-        offset += step;
-        size -= step;
-    }
+    r = run_range(e->fd, SGX_IOC_ENCLAVE_ADD_PAGES, &add, &add.offset, &add.length, &add.count,
+                  &add.src);
     if (r < 0) {
-        return error_set_errno(err, -r, "EADD at offset 0x%jx%s", (uintmax_t)offset,
+        return error_set_errno(err, -r, "EADD at offset 0x%jx%s", (uintmax_t)add.offset,
                                r == -ENOMEM ? " (is the EPC full?)" : "");
     }
     return 0;

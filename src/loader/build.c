@@ -5,8 +5,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/* Pages handed over at a time when they are not in the file as they stand. */
-#define ZERO_PAGES 16u
+/* Pages handed over at a time when they cannot be taken from where they lie. */
+#define BOUNCE_SIZE (16 * (size_t)NACRE_PAGE_SIZE)
 
 static int add_chunk(const struct sgx_backend *b, struct sgx_enclave *e,
                      const struct page_range *range, uint64_t at, const void *src, size_t size,
@@ -21,29 +21,28 @@ static int add_chunk(const struct sgx_backend *b, struct sgx_enclave *e,
     return r;
 }
 
-/* Whole pages of data go over as they are, the page where it ends is copied, the rest is zero. */
+/* Whole pages that are aligned in memory go over as they are; the rest, and the zeros behind the
+ * data, through a buffer. */
 static int add_range(const struct sgx_backend *b, struct sgx_enclave *e,
                      const struct page_range *range, struct error **err)
 {
-    static const _Alignas(4096) uint8_t zeros[ZERO_PAGES * NACRE_PAGE_SIZE];
-    _Alignas(4096) uint8_t last[NACRE_PAGE_SIZE] = {};
-    const size_t whole = range->data_size & NACRE_PAGE_MASK;
-    const size_t tail = range->data_size - whole;
-    uint64_t at = whole;
+    _Alignas(4096) uint8_t bounce[BOUNCE_SIZE];
+    uint64_t at = 0;
     int r = 0;
 
-    if (whole > 0) {
-        r = add_chunk(b, e, range, 0, range->data, whole, err);
-    }
-    if (r == 0 && tail > 0) {
-        memcpy(last, range->data + whole, tail);
-        r = add_chunk(b, e, range, at, last, sizeof(last), err);
-        at += sizeof(last);
+    if (range->data_size >= NACRE_PAGE_SIZE && is_page_aligned((uint64_t)range->data)) {
+        at = range->data_size & NACRE_PAGE_MASK;
+        r = add_chunk(b, e, range, 0, range->data, at, err);
     }
     while (r == 0 && at < range->size) {
-        const size_t size = MIN(range->size - at, (uint64_t)sizeof(zeros));
+        const size_t size = MIN(range->size - at, (uint64_t)sizeof(bounce));
+        const size_t data = at < range->data_size ? MIN(range->data_size - at, size) : 0;
 
-        r = add_chunk(b, e, range, at, zeros, size, err);
+        if (data > 0) {
+            memcpy(bounce, range->data + at, data);
+        }
+        memset(bounce + data, 0, size - data);
+        r = add_chunk(b, e, range, at, bounce, size, err);
         at += size;
     }
     return r;

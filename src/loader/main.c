@@ -18,8 +18,6 @@
 
 enum { EXIT_CANNOT_RUN = 125, EXIT_USAGE = 2 };
 
-extern char **environ;
-
 struct command_line {
     const char *sigstruct;
     const char *manifest;

@@ -65,7 +65,9 @@ enum thread_end run_serve(struct loader_thread *t, enum enclave_entry entry, uin
             }
             return end;
         }
-        if (r != -EFAULT || run.function != ENCLU_ERESUME ||
+        /* An exception: the vDSO returns 0 and names the leaf (its header says -EFAULT). ERESUME is
+         * what stands at the AEP; EENTER means that the entry itself was refused. */
+        if ((r != 0 && r != -EFAULT) || run.function != ENCLU_ERESUME ||
             t->level + 1 >= t->loader->ssa_frames) {
             t->died = run;
             return THREAD_DIES;
