@@ -24,8 +24,9 @@
 #include "libos/lib/sync.h"
 #include "libos/lib/uapi.h"
 #include "libos/proc/wait.h"
+#include "libos/time/vdso_time.h"
 
-#define SHIFT           32
+#define SHIFT           VDSO_TIME_SHIFT
 #define CALIBRATE_NS    (20 * 1000000ull)
 #define RESYNC_FIRST_NS (200 * 1000000ull)
 #define RESYNC_MAX_NS   (8 * NS_PER_S)
@@ -50,6 +51,7 @@ static struct {
     uint64_t first_ns;
     uint64_t rate; /* mult as measured over the longest time */
     uint64_t interval;
+    void (*receiver)(const struct vdso_time *);
     uint64_t last; /* highest monotonic value given out before calibration */
 } g_clock;
 
@@ -79,12 +81,39 @@ static void read_line(struct line *ret)
     } while ((before & 1) != 0 || before != __atomic_load_n(&g_clock.sequence, __ATOMIC_RELAXED));
 }
 
+static void pass_on(void)
+{
+    const struct line *l = &g_clock.line;
+    const struct vdso_time t = {
+        .sequence = g_clock.sequence,
+        .base_tsc = l->base_tsc,
+        .base_ns = l->base_ns,
+        .mult = l->mult,
+        .resync_at = l->resync_at,
+        .real_offset = l->real_offset,
+        .boot_offset = l->boot_offset,
+    };
+
+    if (g_clock.receiver != NULL) {
+        g_clock.receiver(&t);
+    }
+}
+
+void clock_on_change(void (*receiver)(const struct vdso_time *))
+{
+    spin_lock(&g_clock.lock);
+    g_clock.receiver = receiver;
+    pass_on();
+    spin_unlock(&g_clock.lock);
+}
+
 static void write_line(const struct line *l)
 {
     __atomic_store_n(&g_clock.sequence, g_clock.sequence + 1, __ATOMIC_RELAXED);
     __atomic_thread_fence(__ATOMIC_RELEASE);
     g_clock.line = *l;
     __atomic_store_n(&g_clock.sequence, g_clock.sequence + 1, __ATOMIC_RELEASE);
+    pass_on();
 }
 
 /* The host's monotonic time and the TSC that belongs to it, halfway through the call. */

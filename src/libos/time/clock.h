@@ -16,6 +16,11 @@
 /* First reading; `tsc_hz_hint` from the launch parameters (0: none), checked against the host. */
 void clock_init(uint64_t tsc_hz_hint);
 
+/* Has every change of the line passed on, beginning with the line as it stands. Called under the
+ * clock's lock: the receiver must not read the time. */
+struct vdso_time;
+void clock_on_change(void (*receiver)(const struct vdso_time *));
+
 /* Nanoseconds. */
 uint64_t clock_monotonic(void);
 uint64_t clock_realtime(void);
