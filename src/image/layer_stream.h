@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The nacre authors */
+#pragma once
+
+/*
+ * A layer's bytes: read from a region of a file, digested, decompressed, digested again. What comes
+ * out may be used before the digests are known to be right, so nothing derived from it counts until
+ * layer_stream_finish() returned 0.
+ */
+
+#include "core/sha256.h"
+#include "image/sink.h"
+
+/* A gzip layer can grow 1032-fold at most, and only when it is all zeros; more is a bomb. */
+#define IMG_RATIO_MAX    1100u
+#define IMG_RATIO_FREE   (1ull << 30) /* below this much output the ratio does not matter */
+/* Unpacked size of all layers together, unless the caller says otherwise. */
+#define IMG_UNPACKED_MAX (512ull << 30)
+
+struct img_region {
+    int fd; /* borrowed */
+    uint64_t offset;
+    uint64_t size;
+};
+
+struct img_layer {
+    struct img_region region;
+    uint8_t digest[SHA256_SIZE];  /* of the region */
+    uint8_t diff_id[SHA256_SIZE]; /* of the tar inside */
+    bool has_digest;
+    bool has_diff_id;
+    char name[80]; /* for messages: "layer 2 (sha256:…)" */
+};
+
+/* Told the bytes consumed since the last call. */
+struct img_progress {
+    void (*report)(void *ctx, uint64_t bytes); /* NULL: silent */
+    void *ctx;
+};
+
+struct layer_stream;
+
+/* `layer` and `progress` are borrowed. `budget` (bytes that may still come out of all layers) is
+ * counted down. */
+[[nodiscard]] int layer_stream_open(const struct img_layer *layer, uint64_t *budget,
+                                    const struct img_progress *progress, struct layer_stream **ret,
+                                    struct error **err);
+struct layer_stream *layer_stream_free(struct layer_stream *s);
+static inline void layer_stream_freep(struct layer_stream **s)
+{
+    *s = layer_stream_free(*s);
+}
+#define _cleanup_layer_stream_ _cleanup_(layer_stream_freep)
+
+/* Gives the next piece, borrowed until the next call; *ret_size is 0 at the end. */
+[[nodiscard]] int layer_stream_read(struct layer_stream *s, const uint8_t **ret, size_t *ret_size,
+                                    struct error **err);
+
+/* Reads what is left and compares the digests. -EBADMSG. */
+[[nodiscard]] int layer_stream_finish(struct layer_stream *s, struct error **err);

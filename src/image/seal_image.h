@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The nacre authors */
+#pragma once
+
+/*
+ * Container image in, sealed image out, as a stream: the layers are read once to learn names and
+ * sizes (and to check every digest) and once more for the data, which goes straight through the
+ * EROFS writer into the seal. No root, no unpacked copy, bounded memory.
+ */
+
+#include "image/flatten.h"
+#include "image/source.h"
+#include "seal/seal.h"
+
+struct img_seal_options {
+    const uint8_t *master; /* SEALED_KEY_SIZE bytes; NULL: random, and forgotten afterwards */
+    const uint8_t *salt;   /* SEALED_SALT_SIZE bytes; NULL: random */
+    uint64_t unpacked_max; /* bytes all layers may unpack to; 0: IMG_UNPACKED_MAX */
+    struct img_progress progress; /* told bytes of blobs, twice over all layers */
+};
+
+struct img_seal_result {
+    uint8_t key[SEALED_KEY_SIZE]; /* the sealing key: wipe it */
+    uint8_t salt[SEALED_SALT_SIZE];
+    uint8_t root[SEALED_HASH_SIZE];
+    uint64_t names;
+    uint64_t file_bytes; /* of regular files, holes included */
+    uint64_t block_count;
+    struct img_flatten_stats stats;
+};
+
+/* Builds the tree of all layers. */
+[[nodiscard]] int img_flatten(const struct img_source *source, uint64_t unpacked_max,
+                              const struct img_progress *progress, struct img_tree *t,
+                              struct img_flatten_stats *stats, struct error **err);
+
+/* Seals into `path`, which appears complete or not at all. */
+[[nodiscard]] int img_seal(const struct img_source *source, const char *path,
+                           const struct img_seal_options *options, struct img_seal_result *ret,
+                           struct error **err);
