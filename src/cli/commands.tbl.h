@@ -5,9 +5,13 @@
 
 X("keygen", cmd_keygen, "make a key that signs enclaves")
 X("measure", cmd_measure, "print the MRENCLAVE of an enclave")
+X("mount", cmd_mount, "show a sealed image as a read-only directory")
 X("quote", cmd_quote, "show or verify an attestation quote")
+X("seal", cmd_seal, "turn a container image into a sealed one")
 X("session", cmd_session, "check, print and hash session documents")
 X("sign", cmd_sign, "sign an enclave, here or with an offline key")
 X("sigstruct", cmd_sigstruct, "show or verify an enclave's SIGSTRUCT")
 X("softsgx", cmd_softsgx, "the processor in software and its root")
+X("unseal", cmd_unseal, "decrypt a sealed image with its key")
+X("verify", cmd_verify, "check a sealed image")
 X("version", cmd_version, "print nacre's version")
