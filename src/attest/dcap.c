@@ -174,6 +174,10 @@ static int check_pck_chain(const struct pck_chain *p, const struct att_collatera
     const struct p256_key *key = NULL;
     int r = collateral_check_root(c, p->root, why);
 
+    if (r == 0 && p->root->has_path_length && p->root->path_length == 0) {
+        r = att_refuse(why, ATT_CHAIN_BROKEN,
+                       "PCK issuer certificate: the root allows no CA below");
+    }
     if (r == 0) {
         r = issuer_key(c, p->issuer, &owned, &key, why);
     }

@@ -9,7 +9,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,35 +28,9 @@
 #include "softsgx/quote.h"
 #include "softsgx/root_internal.h"
 
-static char g_dir[] = "/tmp/nacre-test-quote-XXXXXX";
+#include "quote_support.h"
+
 static const uint8_t report_key[16] = {1, 2, 3, 4, 5, 6, 7, 8};
-
-static const char *in_dir(const char *name)
-{
-    static char paths[8][256];
-    static unsigned next;
-    char *path = paths[next++ % ARRAY_COUNT(paths)];
-
-    (void)snprintf(path, sizeof(paths[0]), "%s/%s", g_dir, name);
-    return path;
-}
-
-/* Every test is a machine of its own. */
-static void on_machine(const char *name)
-{
-    assert_int_equal(setenv(STATE_DIR_ENV, in_dir(name), 1), 0);
-}
-
-static struct soft_root *open_root(void)
-{
-    _cleanup_error_ struct error *err = NULL;
-    struct soft_root *root = NULL;
-
-    if (soft_root_open(&root, &err) < 0) {
-        fail_msg("%s", error_text(err));
-    }
-    return root;
-}
 
 static void a_report(struct sgx_report *ret)
 {
@@ -89,58 +62,6 @@ static uint8_t *quote_with(const struct soft_root *root, const struct sgx_report
     assert_int_equal(soft_qe_quote(qe, report, report_key, &quote, ret_size, NULL), 0);
     (void)soft_qe_free(qe);
     return quote;
-}
-
-/* One collateral set, from a directory as `nacre softsgx root --export` writes it. */
-struct set {
-    uint8_t *data[5];
-    size_t size[5];
-    struct att_root root;
-};
-
-static void read_set(const char *dir, struct set *ret)
-{
-    _cleanup_free_ uint8_t *root = NULL;
-    struct att_reason why = {0};
-    char path[512];
-    size_t size;
-
-    for (size_t i = 0; i < 5; i++) {
-        (void)snprintf(path, sizeof(path), "%s/%s", dir, soft_collateral_files[i]);
-        assert_int_equal(fs_read_file(path, 65536, &ret->data[i], &ret->size[i], NULL), 0);
-    }
-    (void)snprintf(path, sizeof(path), "%s/root_ca.pem", dir);
-    assert_int_equal(fs_read_file(path, 65536, &root, &size, NULL), 0);
-    if (att_root_from_cert(root, size, ATT_ROOT_SOFTWARE, NULL, &ret->root, &why) < 0) {
-        fail_msg("%s: %s", att_code_sentence(why.code), why.detail);
-    }
-}
-
-static void free_set(struct set *s)
-{
-    for (size_t i = 0; i < 5; i++) {
-        free(s->data[i]);
-    }
-}
-
-static int load_set(const struct set *s, const struct att_root *root, struct att_collateral **ret,
-                    struct att_reason *why)
-{
-    const struct att_collateral_input in = {
-        .tcb_info = {s->data[0], s->size[0]},
-        .qe_identity = {s->data[1], s->size[1]},
-        .tcb_signing_chain = {s->data[2], s->size[2]},
-        .pck_crl = {s->data[3], s->size[3]},
-        .root_ca_crl = {s->data[4], s->size[4]},
-    };
-
-    return att_collateral_new(&in, root, 1, ret, why);
-}
-
-static void export_set(const struct soft_root *root, const char *name, struct set *ret)
-{
-    assert_int_equal(soft_root_export(root, in_dir(name), NULL), 0);
-    read_set(in_dir(name), ret);
 }
 
 static void test_quote_verifies_as_up_to_date_under_the_software_root(void **state)
@@ -667,23 +588,6 @@ static void test_export_holds_nothing_secret(void **state)
     assert_int_equal(files, 6);
 }
 
-/* --- setup --- */
-
-static int remove_entry(const char *path, const struct stat *st, int kind, struct FTW *at)
-{
-    return kind == FTW_DP ? rmdir(path) : unlink(path);
-}
-
-static int setup(void **state)
-{
-    return mkdtemp(g_dir) == NULL ? -ENOENT : 0;
-}
-
-static int teardown(void **state)
-{
-    return nftw(g_dir, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -705,5 +609,5 @@ int main(void)
         cmocka_unit_test(test_a_lab_root_serves_two_machines_with_one_collateral),
         cmocka_unit_test(test_export_holds_nothing_secret),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, quote_setup, quote_teardown);
 }
