@@ -14,8 +14,9 @@
 #include "libos/time/vdso_time.h"
 #include "libos/vdso/vdso.h"
 
-extern const uint8_t vdso_image_start[] __attribute__((visibility("hidden")));
-extern const uint8_t vdso_image_end[] __attribute__((visibility("hidden")));
+/* Generated: tools/bin_to_c.py. */
+extern const uint8_t vdso_image_start[];
+extern const uint64_t vdso_image_size;
 
 static uint64_t g_data; /* address of the data page; 0: none yet */
 
@@ -42,7 +43,7 @@ static void publish(const struct vdso_time *t)
 
 int vdso_map(uint64_t *ret)
 {
-    const size_t size = (size_t)(vdso_image_end - vdso_image_start);
+    const size_t size = (size_t)vdso_image_size;
     const uint64_t pages = page_align_up(size);
     int64_t at = mm_map(0, NACRE_PAGE_SIZE + pages, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS, NULL, 0, "[vvar]");
