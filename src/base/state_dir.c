@@ -93,25 +93,38 @@ int state_dir_make_private(const char *path, struct error **err)
     return 0;
 }
 
-int state_dir_make(const char *name, char **ret, struct error **err)
+int state_dir_ensure(char **ret, struct error **err)
 {
     _cleanup_free_ char *dir = NULL;
-    _cleanup_free_ char *path = NULL;
     struct stat st;
     int r = state_dir_path(&dir, err);
 
     if (r < 0) {
         return r;
     }
-    /* The state directory itself may be shared with readers (a mounted volume), never writers. */
-    r = stat(dir, &st) < 0 ? state_dir_make_private(dir, err) : 0;
+    if (stat(dir, &st) < 0) {
+        r = state_dir_make_private(dir, err);
+    } else if (!S_ISDIR(st.st_mode)) {
+        r = error_set(err, ENOTDIR, "%s is not a directory", dir);
+    } else if ((st.st_mode & 022) != 0 && (st.st_mode & S_ISVTX) == 0) {
+        /* It may be shared with readers (a mounted volume), never with writers. */
+        r = error_set(err, EPERM, "%s can be written by other users (mode %04o); 'chmod go-w' it",
+                      dir, st.st_mode & 07777);
+    }
+    if (r == 0) {
+        *ret = TAKE_PTR(dir);
+    }
+    return r;
+}
+
+int state_dir_make(const char *name, char **ret, struct error **err)
+{
+    _cleanup_free_ char *dir = NULL;
+    _cleanup_free_ char *path = NULL;
+    int r = state_dir_ensure(&dir, err);
+
     if (r < 0) {
         return r;
-    }
-    if (stat(dir, &st) == 0 && (st.st_mode & 022) != 0 && (st.st_mode & S_ISVTX) == 0) {
-        return error_set(err, EPERM,
-                         "%s can be written by other users (mode %04o); 'chmod go-w' it", dir,
-                         st.st_mode & 07777);
     }
     if (asprintf(&path, "%s/%s", dir, name) < 0) {
         path = NULL;

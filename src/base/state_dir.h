@@ -15,6 +15,10 @@
 /* The path, without looking at the disk. malloc'd. */
 [[nodiscard]] int state_dir_path(char **ret, struct error **err);
 
+/* Makes the state directory when it is missing, checks that nobody else can write to it, and
+ * returns its malloc'd path. -EPERM with the reason. */
+[[nodiscard]] int state_dir_ensure(char **ret, struct error **err);
+
 /* Makes <state dir>/<name> (one path component) and what leads to it, and checks that nobody else
  * may look into it. -EPERM with the reason when an existing one is owned by another user or is open
  * to others. Returns its malloc'd path. */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/state_dir.h"
 #include "core/cmac.h"
 #include "core/ct.h"
 
@@ -29,55 +30,6 @@ static struct {
 } g_fuses;
 
 const uint8_t soft_cpu_svn[16] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
-
-static int state_dir(char ret[static PATH_ROOM], struct error **err)
-{
-    const char *dir = getenv("NACRE_STATE_DIR");
-    const char *xdg = getenv("XDG_STATE_HOME");
-    const char *home = getenv("HOME");
-    int n;
-
-    if (dir != NULL && dir[0] != '\0') {
-        n = snprintf(ret, PATH_ROOM, "%s", dir);
-    } else if (geteuid() == 0) {
-        n = snprintf(ret, PATH_ROOM, "/var/lib/nacre");
-    } else if (xdg != NULL && xdg[0] == '/') {
-        n = snprintf(ret, PATH_ROOM, "%s/nacre", xdg);
-    } else if (home != NULL && home[0] == '/') {
-        n = snprintf(ret, PATH_ROOM, "%s/.local/state/nacre", home);
-    } else {
-        return error_set(err, ENOENT,
-                         "no place for softsgx's fuse key: set NACRE_STATE_DIR to a "
-                         "directory that only you can read");
-    }
-    return n < 0 || n >= PATH_ROOM ? error_set(err, ENAMETOOLONG, "state directory path too long")
-                                   : 0;
-}
-
-static int make_dirs(const char *dir, struct error **err)
-{
-    char path[PATH_ROOM];
-
-    (void)snprintf(path, sizeof(path), "%s", dir);
-    for (char *p = path + 1;; p++) {
-        char c = *p;
-
-        if (c != '/' && c != '\0') {
-            continue;
-        }
-        *p = '\0';
-        if (mkdir(path, 0700) < 0 && errno != EEXIST) {
-            return error_set_errno(err, errno,
-                                   "cannot create %s for softsgx's fuse key (set NACRE_STATE_DIR "
-                                   "to a writable directory)",
-                                   path);
-        }
-        if (c == '\0') {
-            return 0;
-        }
-        *p = c;
-    }
-}
 
 static int write_all(int fd, const uint8_t *p, size_t size)
 {
@@ -173,24 +125,22 @@ static int read_file(const char *path, uint8_t ret[static FUSE_BYTES], struct er
 int soft_fuse_load(struct error **err)
 {
     uint8_t bytes[FUSE_BYTES];
-    char dir[PATH_ROOM];
-    char path[PATH_ROOM + 32];
+    _cleanup_free_ char *dir = NULL;
+    char path[PATH_ROOM];
     int r;
 
     if (__atomic_load_n(&g_fuses.loaded, __ATOMIC_ACQUIRE)) {
         return 0;
     }
-    r = state_dir(dir, err);
+    r = state_dir_ensure(&dir, err);
     if (r < 0) {
         return r;
     }
-    (void)snprintf(path, sizeof(path), "%s/" FUSE_FILE, dir);
-    if (access(path, F_OK) < 0) {
-        r = make_dirs(dir, err);
-        if (r == 0) {
-            r = make_file(path, err);
-        }
+    r = snprintf(path, sizeof(path), "%s/" FUSE_FILE, dir);
+    if (r < 0 || r >= PATH_ROOM) {
+        return error_set(err, ENAMETOOLONG, "%s is too long a path", dir);
     }
+    r = access(path, F_OK) < 0 ? make_file(path, err) : 0;
     if (r == 0) {
         r = read_file(path, bytes, err);
     }
