@@ -85,10 +85,13 @@
 #define LEAF_RUN  1
 #define LEAF_DONE 2
 
-/* Literals at the head of a trampoline page, patched per enclave (struct soft_tramp_literals). */
-#define LIT_BASE      0x00
-#define LIT_SIZE      0x08
-#define LIT_GS_TABLE  0x10
-#define LIT_AEP       0x18
-#define LIT_LEAF_CALL 0x20
+/* Literals in the common code and in each stub of a trampoline area. */
+#define LIT_BASE       0x00
+#define LIT_SIZE       0x08
+#define LIT_GS_TABLE   0x10
+#define LIT_AEP        0x18
+#define LIT_LEAF_CALL  0x20
 #define LIT_LEAF_XCALL 0x28
+#define LIT_COMMON     0x30
+#define LIT_NEXT       0x38
+#define LIT_END        0x40

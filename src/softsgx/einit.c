@@ -171,9 +171,11 @@ int soft_init(struct sgx_enclave *e, const struct sgx_sigstruct *s, struct error
     e->id.attributes.flags |= SGX_FLAGS_INIT;
     e->measure = soft_measure_free(e->measure);
     soft_host_lock(e, &old);
-    soft_slots_rewrite(e);
+    r = soft_slots_rewrite(e);
     e->initialized = true;
-    r = soft_reapply_locked(e, 0, e->size >> NACRE_PAGE_SHIFT);
+    if (r == 0) {
+        r = soft_reapply_locked(e, 0, e->size >> NACRE_PAGE_SHIFT);
+    }
     soft_host_unlock(e, &old);
     soft_bump_epoch();
     return r < 0 ? error_set_errno(err, -r, "EINIT: cannot open the enclave's pages") : 0;

@@ -7,6 +7,8 @@
 
 #include <sys/syscall.h>
 
+extern const char soft_stub_template[], soft_stub_back[];
+
 enum soft_result soft_enclu_leaf(struct soft_thread *th, struct soft_tcs *tcs,
                                  struct soft_regs *regs, struct soft_fault *ret_fault)
 {
@@ -26,10 +28,10 @@ int soft_leaf_call(struct soft_thread *th)
     struct soft_fault fault;
 
     if ((uint32_t)th->regs.rax == ENCLU_EEXIT) {
-        /* Not the leaf itself: pages accepted in this stay are opened first, then the slot runs
+        /* Not the leaf itself: pages accepted in this stay are opened first, then the stub runs
          * again. */
         soft_flush_open(th);
-        th->regs.rip -= SOFT_SLOT_BYTES;
+        th->regs.rip -= (uint64_t)(soft_stub_back - soft_stub_template);
         return 0;
     }
     return soft_enclu_leaf(th, th->cur, &th->regs, &fault) == SOFT_OK ? 0 : 1;

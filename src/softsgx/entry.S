@@ -52,12 +52,17 @@ soft_enter:
     jz      .Linvalid
     /* The reserved bytes of the run structure must be zero. */
     mov     RUN_RESERVED(%rcx), %rbx
-    .set    off, RUN_RESERVED + 8
-    .rept   (RUN_END - RUN_RESERVED) / 8 - 1
+    mov     RUN_RESERVED + 8(%rcx), %r10
+    mov     RUN_RESERVED + 16(%rcx), %r11
+    .set    off, RUN_RESERVED + 24
+    .rept   (RUN_END - RUN_RESERVED) / 24 - 1
     or      off(%rcx), %rbx
-    .set    off, off + 8
+    or      off + 8(%rcx), %r10
+    or      off + 16(%rcx), %r11
+    .set    off, off + 24
     .endr
-    test    %rbx, %rbx
+    or      %r10, %rbx
+    or      %r11, %rbx
     jnz     .Linvalid
     mov     RUN_TCS(%rcx), %rbx
     lea     soft_aep(%rip), %rcx
@@ -142,6 +147,8 @@ soft_aep:
     pop     %rdi
     test    %eax, %eax
     jz      .Leenter
+    mov     soft_self@gottpoff(%rip), %rax
+    mov     %fs:(%rax), %rcx
     mov     $EENTER_LEAF, %eax
     jmp     .Lrefused
 
@@ -464,24 +471,22 @@ soft_signal_entry:
     .size   soft_signal_entry, . - soft_signal_entry
 
 /*
- * Trampoline page, copied above each ELRANGE. A rewritten slot calls its code with EAX = leaf. The
- * literals come first so that offsets are the same in every copy.
+ * The trampoline area above each ELRANGE: the common code once, then one stub for each rewritten
+ * slot, which knows where its slot is. EEXIT, the leaf that counts, is done in the stub. The slot
+ * jumps (a call that never returns would upset the processor's return predictor).
+ *
+ * RAX is the only register the common code may use, RAX and RCX those EEXIT may.
  */
     .section .rodata
-    .globl  soft_tramp_template, soft_tramp_template_end
-    .hidden soft_tramp_template, soft_tramp_template_end
-    .globl  soft_tramp_code, soft_tramp_commit, soft_tramp_exit_end
-    .hidden soft_tramp_code, soft_tramp_commit, soft_tramp_exit_end
-    .globl  soft_tramp_enclu, soft_tramp_popped, soft_tramp_eexit, soft_tramp_other
-    .hidden soft_tramp_enclu, soft_tramp_popped, soft_tramp_eexit, soft_tramp_other
+    .globl  soft_stub_template, soft_stub_eexit, soft_stub_commit, soft_stub_exit_end
+    .hidden soft_stub_template, soft_stub_eexit, soft_stub_commit, soft_stub_exit_end
+    .globl  soft_stub_enclu, soft_stub_other, soft_stub_back, soft_stub_literals
+    .hidden soft_stub_enclu, soft_stub_other, soft_stub_back, soft_stub_literals
     .p2align 6
-soft_tramp_template:
-.Llit:
-    .zero   64
-soft_tramp_code:
+soft_stub_template:
     cmp     $EEXIT_LEAF, %eax
     jne     .Lother
-soft_tramp_eexit:
+soft_stub_eexit:
     rdgsbase %rcx
     sub     .Llit + LIT_BASE(%rip), %rcx
     cmp     .Llit + LIT_SIZE(%rip), %rcx
@@ -497,27 +502,41 @@ soft_tramp_eexit:
     cmpl    $0, TH_FLUSH(%rcx)
     jne     .Lflush
     movl    $LEAF_NONE, TH_LEAF(%rcx)
-soft_tramp_commit:
+soft_stub_commit:
     movq    $0, TCS_OWNER(%rax) /* from here on the thread is outside */
-    lea     8(%rsp), %rsp
-soft_tramp_popped:
     mov     TH_HOST_FS(%rcx), %rcx
     wrfsbase %rcx
     mov     .Llit + LIT_AEP(%rip), %rcx
     mov     $EEXIT_LEAF, %eax
     jmp     *%rbx
-soft_tramp_exit_end:
+soft_stub_exit_end:
 .Lbad_exit:
     mov     $EEXIT_LEAF, %eax
-soft_tramp_enclu:
-    .byte   0x0f, 0x01, 0xd7 /* RAX is the leaf: the trap path takes over, as if at the slot */
+soft_stub_enclu:
+    .byte   0x0f, 0x01, 0xd7 /* the trap path takes over, as if at the slot */
 .Lflush:
-    mov     %rcx, %rax
-    mov     %rcx, R_RCX(%rax)
-    movq    $EEXIT_LEAF, R_RAX(%rax)
-    jmp     *.Llit + LIT_LEAF_CALL(%rip)
-soft_tramp_other:
+    mov     $EEXIT_LEAF, %eax
+soft_stub_other:
 .Lother:
+    call    *.Llit + LIT_COMMON(%rip)
+soft_stub_back:
+    jmp     *.Llit + LIT_NEXT(%rip)
+    .p2align 3
+soft_stub_literals:
+.Llit:
+    .zero   LIT_END
+    .p2align 6
+    .globl  soft_stub_template_end
+    .hidden soft_stub_template_end
+soft_stub_template_end:
+
+    .globl  soft_common_template, soft_common_template_end, soft_common_enclu
+    .hidden soft_common_template, soft_common_template_end, soft_common_enclu
+    .globl  soft_common_leaf0, soft_common_leaf1, soft_common_leaf4, soft_common_leaf5
+    .hidden soft_common_leaf0, soft_common_leaf1, soft_common_leaf4, soft_common_leaf5
+    .globl  soft_common_leaf6, soft_common_leaf7, soft_common_literals
+    .hidden soft_common_leaf6, soft_common_leaf7, soft_common_literals
+soft_common_template:
     cmp     $5, %eax
     je      .Lleaf5
     cmp     $6, %eax
@@ -526,21 +545,23 @@ soft_tramp_other:
     je      .Lleaf7
     cmp     $1, %eax
     je      .Lleaf1
+    cmp     $4, %eax
+    je      .Lleaf4
     test    %eax, %eax
     je      .Lleaf0
-    jmp     soft_tramp_enclu
-    /* One door a leaf, each 96 bytes: signal.c reads the leaf's number off the address, because
-     * RAX is the only register these may use. */
+soft_common_enclu:
+    .byte   0x0f, 0x01, 0xd7
+    /* One door a leaf: RAX becomes scratch, the door remembers. */
     .macro  LEAF number, call
-    .p2align 5
+    .p2align 4
 .Lleaf\number:
     rdgsbase %rax
-    sub     .Llit + LIT_BASE(%rip), %rax
-    cmp     .Llit + LIT_SIZE(%rip), %rax
+    sub     .Lclit + LIT_BASE(%rip), %rax
+    cmp     .Lclit + LIT_SIZE(%rip), %rax
     jae     .Lbad\number
     shr     $12, %rax
     shl     $3, %rax
-    add     .Llit + LIT_GS_TABLE(%rip), %rax
+    add     .Lclit + LIT_GS_TABLE(%rip), %rax
     mov     (%rax), %rax
     test    %rax, %rax
     jz      .Lbad\number
@@ -549,23 +570,34 @@ soft_tramp_other:
     jz      .Lbad\number
     mov     %rcx, R_RCX(%rax)
     movq    $\number, R_RAX(%rax)
-    jmp     *.Llit + \call(%rip)
+    jmp     *.Lclit + \call(%rip)
 .Lbad\number:
     mov     $\number, %eax
-    jmp     soft_tramp_enclu
+    jmp     soft_common_enclu
     .endm
-    .globl  soft_tramp_leaf0, soft_tramp_leaf1, soft_tramp_leaf5, soft_tramp_leaf6, soft_tramp_leaf7
-    .hidden soft_tramp_leaf0, soft_tramp_leaf1, soft_tramp_leaf5, soft_tramp_leaf6, soft_tramp_leaf7
-soft_tramp_leaf0:
+    .p2align 4
+soft_common_leaf0:
     LEAF    0, LIT_LEAF_XCALL
-soft_tramp_leaf1:
+    .p2align 4
+soft_common_leaf1:
     LEAF    1, LIT_LEAF_XCALL
-soft_tramp_leaf5:
+    .p2align 4
+soft_common_leaf4:
+    LEAF    4, LIT_LEAF_CALL
+    .p2align 4
+soft_common_leaf5:
     LEAF    5, LIT_LEAF_CALL
-soft_tramp_leaf6:
+    .p2align 4
+soft_common_leaf6:
     LEAF    6, LIT_LEAF_CALL
-soft_tramp_leaf7:
+    .p2align 4
+soft_common_leaf7:
     LEAF    7, LIT_LEAF_CALL
-soft_tramp_template_end:
+    .p2align 3
+soft_common_literals:
+.Lclit:
+    .zero   LIT_END
+    .p2align 6
+soft_common_template_end:
 
     .section .note.GNU-stack, "", @progbits

@@ -134,7 +134,8 @@ struct sgx_enclave {
     struct soft_tcs **gs_table; /* page number of GS base -> TCS; see slots.c */
     struct soft_maps *maps;
     int lock;
-    uint8_t *tramp;  /* trampoline page, NULL: slots stay as they are */
+    uint8_t *tramp; /* trampoline area, NULL: slots stay as they are */
+    uint64_t stub_count;
     uint64_t *slots; /* hinted offsets */
     size_t slot_count;
     struct sgx_secs secs;
@@ -377,14 +378,21 @@ extern const char soft_leaf_trap[];
 
 int soft_slots_map(struct sgx_enclave *e);
 void soft_slots_unmap(struct sgx_enclave *e);
-void soft_slots_rewrite(struct sgx_enclave *e);
+int soft_slots_rewrite(struct sgx_enclave *e);
 void soft_gs_register(struct sgx_enclave *e, struct soft_tcs *tcs);
 void soft_gs_unregister(struct sgx_enclave *e, struct soft_tcs *tcs);
-/* A signal landed at `rip` in the trampoline page: puts the registers where the architecture says
- * the thread is. True: inside the enclave, at the slot; false: EEXIT happened, *regs are outside.
- */
-bool soft_tramp_fixup(const struct sgx_enclave *e, struct soft_regs *regs);
+/* Where the architecture says a thread is whose RIP was found in the trampoline area. */
+enum soft_place {
+    SOFT_AT_SLOT,     /* inside, the ENCLU not begun */
+    SOFT_BEHIND_SLOT, /* inside, the ENCLU done */
+    SOFT_OUTSIDE,     /* EEXIT happened */
+};
+/* Puts the registers there. */
+enum soft_place soft_tramp_fixup(const struct sgx_enclave *e, struct soft_regs *regs);
+/* The enclave address behind the slot of the stub that `stub_rip` lies in. */
+uint64_t soft_slot_next(const struct sgx_enclave *e, uint64_t stub_rip);
 #define SOFT_SLOT_BYTES 5u
+#define SOFT_TRAMP_SIZE 0x4000u
 
 /* --- measurement --- */
 

@@ -207,10 +207,13 @@ static bool between(uint64_t rip, const char *from, const char *to)
     return rip >= (uint64_t)from && rip < (uint64_t)to;
 }
 
-static void at_slot(struct place *p)
+/* The common code or a leaf's door: the stub's return address is on the stack. */
+static void at_slot(const struct soft_thread *th, struct place *p)
 {
-    memcpy(&p->regs.rip, (const void *)p->regs.rsp, sizeof(p->regs.rip));
-    p->regs.rip -= SOFT_SLOT_BYTES;
+    uint64_t back;
+
+    memcpy(&back, (const void *)p->regs.rsp, sizeof(back));
+    p->regs.rip = soft_slot_next(th->cur->enclave, back) - SOFT_SLOT_BYTES;
     p->regs.rsp += 8;
     p->inside = true;
 }
@@ -219,24 +222,25 @@ static void locate_in_tramp(struct soft_thread *th, int sig, bool sync, ucontext
                             struct place *p)
 {
     struct soft_tcs *t = th->cur;
-    bool at_enclu = sync && sig == SIGILL;
+    uint64_t trapped = p->regs.rip;
+    enum soft_place where = soft_tramp_fixup(t->enclave, &p->regs);
     struct soft_thread *nobody = NULL;
 
-    p->inside = soft_tramp_fixup(t->enclave, &p->regs);
-    p->enclu = p->inside && at_enclu;
+    p->inside = where != SOFT_OUTSIDE;
+    p->enclu = p->inside && sync && sig == SIGILL;
     if (p->inside) {
+        return;
+    }
+    if (sync && __atomic_compare_exchange_n(&t->owner, &nobody, th, false, __ATOMIC_SEQ_CST,
+                                            __ATOMIC_SEQ_CST)) {
+        /* EEXIT to a non-canonical RBX: #GP at the slot, and the exit did not happen. */
+        p->inside = true;
+        p->fs = t->fsbase;
+        p->regs.rip = soft_slot_next(t->enclave, trapped) - SOFT_SLOT_BYTES;
         return;
     }
     p->fs = th->host_fs;
     soft_regs_to_context(uc, &p->regs);
-    if (sync && __atomic_compare_exchange_n(&t->owner, &nobody, th, false, __ATOMIC_SEQ_CST,
-                                            __ATOMIC_SEQ_CST)) {
-        /* EEXIT to a non-canonical RBX: #GP, and the exit did not happen. */
-        p->inside = true;
-        p->fs = t->fsbase;
-        p->regs.rsp -= 8;
-        at_slot(p);
-    }
 }
 
 static void undo_entry(struct soft_thread *th, ucontext_t *uc, struct place *p, bool sync)
@@ -269,17 +273,17 @@ static void locate(struct soft_thread *th, int sig, bool sync, ucontext_t *uc, s
 
     if (e != NULL && soft_in_elrange(e, rip) && owns(th, t)) {
         p->inside = true;
-    } else if (e != NULL && e->tramp != NULL && rip - (uint64_t)e->tramp < NACRE_PAGE_SIZE) {
+    } else if (e != NULL && e->tramp != NULL && rip - (uint64_t)e->tramp < SOFT_TRAMP_SIZE) {
         locate_in_tramp(th, sig, sync, uc, p);
     } else if (between(rip, soft_leaf_enter, soft_leaf_saved) ||
                between(rip, soft_leaf_xenter, soft_leaf_xsaved)) {
         p->regs.rax = th->regs.rax;
         p->regs.rcx = th->regs.rcx;
-        at_slot(p);
+        at_slot(th, p);
     } else if (th->leaf == LEAF_RUN) {
         if (sync && rip == (uint64_t)soft_leaf_trap) {
             p->regs = th->regs;
-            p->regs.rip -= SOFT_SLOT_BYTES;
+            p->regs.rip = soft_slot_next(e, th->regs.rip) - SOFT_SLOT_BYTES;
             p->fs = th->leaf_fs;
             p->inside = true;
             p->enclu = true;
@@ -293,6 +297,7 @@ static void locate(struct soft_thread *th, int sig, bool sync, ucontext_t *uc, s
         }
     } else if (th->leaf == LEAF_DONE) {
         p->regs = th->regs;
+        p->regs.rip = soft_slot_next(e, th->regs.rip);
         p->fs = th->leaf_fs;
         p->inside = true;
     } else if (between(rip, soft_aep, soft_after_enclu) && owns(th, th->last_tcs)) {

@@ -38,7 +38,7 @@ entry:
     sub     %rcx, %rsp
     push    %r10
     push    %r10
-    cmp     $20, %rdi
+    cmp     $23, %rdi
     ja      .Lunknown
     lea     table(%rip), %rcx
     movslq  (%rcx, %rdi, 4), %rax
@@ -167,6 +167,68 @@ op_exitto:
     mov     $4, %eax
     RAW_ENCLU
     ud2
+
+/* A non-canonical address: #GP. */
+    .globl  test_gp
+op_gp:
+    movabs  $0x8000000000000000, %rcx
+test_gp:
+    mov     (%rcx), %rax
+    ret
+
+/* RSI -> u64[8 * 32 + 8] : zmm0-31 and k0-7; RDX -> u32. As op_spin. */
+op_spin512:
+    push    %rbx
+    .irp    i, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+    vmovdqu64 (\i * 64)(%rsi), %zmm\i
+    .endr
+    .irp    i, 0, 1, 2, 3, 4, 5, 6, 7
+    kmovq   (2048 + \i * 8)(%rsi), %k\i
+    .endr
+1:
+    pause
+    cmpl    $0, (%rdx)
+    je      1b
+    sub     $64, %rsp
+    .irp    i, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+    vmovdqu64 %zmm\i, (%rsp)
+    .irp    w, 0, 8, 16, 24, 32, 40, 48, 56
+    mov     (\i * 64 + \w)(%rsi), %rax
+    cmp     \w(%rsp), %rax
+    jne     2f
+    .endr
+    .endr
+    .irp    i, 0, 1, 2, 3, 4, 5, 6, 7
+    kmovq   %k\i, %rax
+    cmp     (2048 + \i * 8)(%rsi), %rax
+    jne     2f
+    .endr
+    xor     %esi, %esi
+    jmp     3f
+2:
+    mov     $1, %esi
+3:
+    add     $64, %rsp
+    vzeroall
+    pop     %rbx
+    ret
+
+/* XMM0 = RSI, MXCSR and FCW changed; then ud2: what is in the SSA frame? */
+op_state:
+    sub     $8, %rsp
+    vzeroall
+    movq    %rsi, %xmm0
+    movl    $0x3f80, (%rsp)
+    ldmxcsr (%rsp)
+    movw    $0x027f, (%rsp)
+    fldcw   (%rsp)
+    ud2
+    movl    $0x1f80, (%rsp)
+    ldmxcsr (%rsp)
+    fninit
+    movq    %xmm0, %rsi
+    add     $8, %rsp
+    ret
 
 /* Moves the interrupted thread on: SSA frames of one page, GPRSGX at its end, RIP at offset 136. */
 op_skip:
@@ -345,7 +407,7 @@ table:
     .long op_int3 - table, op_div0 - table, op_syscall - table, op_spin - table
     .long op_accept - table, op_skip - table, op_int80 - table, op_faultloop - table
     .long op_nop_trap - table, op_setfs - table, op_intn - table, op_sysenter - table
-    .long op_exitto - table
+    .long op_exitto - table, op_gp - table, op_spin512 - table, op_state - table
     .balign 4096
 test_enclave_end:
     .section .note.GNU-stack, "", @progbits

@@ -40,3 +40,6 @@
 #define OP_INTN      18 /* int $0x2e */
 #define OP_SYSENTER  19
 #define OP_EXITTO    20 /* EEXIT to RSI */
+#define OP_GP        21 /* loads from a non-canonical address */
+#define OP_SPIN512   22 /* zmm0-31 and k0-7 from RSI; until *(u32 *)RDX != 0 */
+#define OP_STATE     23 /* XMM0 = RSI, MXCSR 3f80, FCW 027f, ud2, RSI = XMM0 */

@@ -66,8 +66,8 @@ struct rig_exit {
 
 extern const char test_enclave_start[], test_enclave_end[];
 extern const char test_slot_exit[], test_slot_any[], test_slot_accept[];
-extern const char test_ud2[], test_int3[], test_div[], test_syscall[], test_int80[], test_intn[],
-    test_sysenter[];
+extern const char test_gp[], test_ud2[], test_int3[], test_div[], test_syscall[], test_int80[],
+    test_intn[], test_sysenter[];
 
 /* secs and pages as `o` says; signed; initialised unless o->no_init; this thread attached. */
 void rig_build(struct rig *rig, const struct rig_options *o);
