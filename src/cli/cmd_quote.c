@@ -10,6 +10,8 @@
 #include "attest/verifier.h"
 #include "base/alloc.h"
 #include "base/fs.h"
+#include "cli/claims_print.h"
+#include "cli/collateral_dir.h"
 
 struct quote_options {
     const char *collateral;
@@ -34,57 +36,6 @@ struct outcome {
 static void json_freep(json_t **j)
 {
     json_decref(*j);
-}
-
-/* --- input --- */
-
-enum { FILE_TCB_INFO, FILE_QE_IDENTITY, FILE_CHAIN, FILE_PCK_CRL, FILE_ROOT_CRL, FILE_PCK_CHAIN };
-
-static const struct {
-    const char *name;
-    size_t max;
-    bool optional;
-} collateral_files[] = {
-    [FILE_TCB_INFO] = {"tcb_info.json", ATT_JSON_MAX, false},
-    [FILE_QE_IDENTITY] = {"qe_identity.json", ATT_JSON_MAX, false},
-    [FILE_CHAIN] = {"tcb_signing_chain.pem", ATT_CHAIN_MAX, false},
-    [FILE_PCK_CRL] = {"pck_crl.der", ATT_CRL_MAX, false},
-    [FILE_ROOT_CRL] = {"root_ca_crl.der", ATT_CRL_MAX, false},
-    [FILE_PCK_CHAIN] = {"pck_chain.pem", ATT_CHAIN_MAX, true},
-};
-#define COLLATERAL_FILE_COUNT ARRAY_COUNT(collateral_files)
-
-struct collateral_bytes {
-    struct att_blob blobs[COLLATERAL_FILE_COUNT];
-    uint8_t *owned[COLLATERAL_FILE_COUNT];
-};
-
-static void collateral_bytes_done(struct collateral_bytes *b)
-{
-    for (size_t i = 0; i < COLLATERAL_FILE_COUNT; i++) {
-        free(b->owned[i]);
-    }
-}
-
-static int read_collateral(const char *dir, struct collateral_bytes *ret, struct error **err)
-{
-    for (size_t i = 0; i < COLLATERAL_FILE_COUNT; i++) {
-        _cleanup_free_ char *path = NULL;
-        int r;
-
-        if (asprintf(&path, "%s/%s", dir, collateral_files[i].name) < 0) {
-            return error_set(err, ENOMEM, "out of memory");
-        }
-        if (collateral_files[i].optional && access(path, F_OK) != 0) {
-            continue;
-        }
-        r = fs_read_file(path, collateral_files[i].max, &ret->owned[i], &ret->blobs[i].size, err);
-        if (r < 0) {
-            return error_wrap(err, "reading collateral");
-        }
-        ret->blobs[i].data = ret->owned[i];
-    }
-    return 0;
 }
 
 static int read_root(const char *path, enum att_root_class root_class, struct att_root *ret,
@@ -131,52 +82,6 @@ static int read_policy(const struct quote_options *o, struct att_policy *ret, st
     return 0;
 }
 
-/* --- output --- */
-
-static bool has_claim(const struct att_claims *c, const struct att_claim_info *info)
-{
-    return (c->groups & info->group) != 0;
-}
-
-static json_t *claim_to_json(const struct att_claims *c, const struct att_claim_info *info)
-{
-    char text[ATT_CLAIM_TEXT_MAX];
-    const uint8_t *p = (const uint8_t *)c + info->offset;
-    uint32_t number = 0;
-
-    switch (info->kind) {
-    case ATT_KIND_BOOL: return json_boolean(*(const bool *)p);
-    case ATT_KIND_U16:
-    case ATT_KIND_U32:
-        memcpy(&number, p, info->size); /* little-endian, like all of nacre */
-        return json_integer(number);
-    default: att_claim_format(c, info, text, sizeof(text)); return json_string(text);
-    }
-}
-
-static json_t *claims_to_json(const struct att_claims *c)
-{
-    static const char *const sources[] = {"platform", "module", "qe"};
-    json_t *object = json_object();
-    json_t *ids = json_array();
-    json_t *sourced = json_array();
-
-    for (size_t i = 0; i < att_claim_count; i++) {
-        if (has_claim(c, &att_claim_table[i])) {
-            json_object_set_new(object, att_claim_table[i].name,
-                                claim_to_json(c, &att_claim_table[i]));
-        }
-    }
-    for (size_t i = 0; i < c->advisory_count; i++) {
-        json_array_append_new(ids, json_string(c->advisories[i].id));
-        json_array_append_new(sourced, json_pack("{s:s,s:s}", "id", c->advisories[i].id, "source",
-                                                 sources[c->advisories[i].source]));
-    }
-    json_object_set_new(object, "advisory_ids", ids);
-    json_object_set_new(object, "advisories", sourced);
-    return object;
-}
-
 static int print_json(const struct outcome *o)
 {
     _cleanup_(json_freep) json_t *root = o->has_claims ? claims_to_json(&o->claims) : json_object();
@@ -194,33 +99,6 @@ static int print_json(const struct outcome *o)
     return json_dumpf(root, stdout, JSON_INDENT(2)) == 0 && putchar('\n') == '\n' ? 0 : -EIO;
 }
 
-static bool seen_before(const struct att_claims *c, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (strcmp(c->advisories[i].id, c->advisories[n].id) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void print_claims(const struct att_claims *c)
-{
-    for (size_t i = 0; i < att_claim_count; i++) {
-        char text[ATT_CLAIM_TEXT_MAX];
-
-        if (has_claim(c, &att_claim_table[i])) {
-            att_claim_format(c, &att_claim_table[i], text, sizeof(text));
-            printf("  %-22s %s\n", att_claim_table[i].name, text);
-        }
-    }
-    for (size_t i = 0; i < c->advisory_count; i++) {
-        if (!seen_before(c, i)) {
-            printf("  %-22s %s\n", i == 0 ? "advisories" : "", c->advisories[i].id);
-        }
-    }
-}
-
 static void print_text(const struct outcome *o)
 {
     if (!o->verifying) {
@@ -232,7 +110,7 @@ static void print_text(const struct outcome *o)
                att_tcb_status_meaning(o->claims.tcb_status));
     }
     if (o->has_claims) {
-        print_claims(&o->claims);
+        claims_print(&o->claims);
     }
     if (!o->verifying) {
         return;
@@ -254,9 +132,8 @@ static int verify(const struct quote_options *o, const uint8_t *quote, size_t si
                   struct outcome *out, struct error **err)
 {
     _cleanup_(att_collateral_freep) struct att_collateral *collateral = NULL;
-    _cleanup_(collateral_bytes_done) struct collateral_bytes files = {0};
+    _cleanup_(collateral_dir_done) struct collateral_dir files = {0};
     struct att_root roots[2] = {att_root_intel};
-    struct att_collateral_input input;
     struct att_policy policy;
     size_t root_count = 1;
     int64_t when = (int64_t)time(NULL);
@@ -274,21 +151,13 @@ static int verify(const struct quote_options *o, const uint8_t *quote, size_t si
         r = read_root(o->software_root, ATT_ROOT_SOFTWARE, &roots[root_count++], err);
     }
     if (r == 0) {
-        r = read_collateral(o->collateral, &files, err);
+        r = collateral_dir_read(o->collateral, &files, err);
     }
     if (r < 0) {
         return r;
     }
-    input = (struct att_collateral_input){
-        .tcb_info = files.blobs[FILE_TCB_INFO],
-        .qe_identity = files.blobs[FILE_QE_IDENTITY],
-        .tcb_signing_chain = files.blobs[FILE_CHAIN],
-        .pck_crl = files.blobs[FILE_PCK_CRL],
-        .root_ca_crl = files.blobs[FILE_ROOT_CRL],
-        .pck_chain = files.blobs[FILE_PCK_CHAIN],
-    };
     out->verifying = true;
-    r = att_collateral_new(&input, roots, root_count, &collateral, &out->why);
+    r = att_collateral_new(&files.input, roots, root_count, &collateral, &out->why);
     if (r == 0) {
         r = att_verify(quote, size, collateral, when, &out->claims, &out->why);
     }
@@ -319,7 +188,7 @@ static int run(const char *action, const char *path, const struct quote_options 
         if (r < 0) {
             error_set(err, -r, "%s: %s (%s)", path, att_code_sentence(out.why.code),
                       out.why.detail);
-            return CLI_FAILED;
+            return CLI_REFUSED;
         }
         out.has_claims = true;
     }
@@ -331,7 +200,12 @@ static int run(const char *action, const char *path, const struct quote_options 
     } else {
         print_text(&out);
     }
-    return out.verifying && !out.accepted ? CLI_REFUSED : CLI_OK;
+    if (out.verifying && !out.accepted) {
+        error_set(err, EACCES, "%s: refused (%s): %s", path, att_code_name(out.why.code),
+                  att_code_sentence(out.why.code));
+        return CLI_REFUSED;
+    }
+    return CLI_OK;
 }
 
 int cmd_quote(int argc, char **argv, struct error **err)
