@@ -221,18 +221,18 @@ static int check_platform(const struct dcap *d, struct att_reason *why)
         return att_refuse(why, ATT_TEE_MISMATCH, "the quote is for %s, the collateral for %s",
                           tcb->tdx ? "SGX" : "TDX", tcb->tdx ? "TDX" : "SGX");
     }
-    if (memcmp(tcb->fmspc, d->pck.fmspc, sizeof(tcb->fmspc)) != 0) {
+    if (!ct_equal(tcb->fmspc, d->pck.fmspc, sizeof(tcb->fmspc))) {
         hex_encode(have, d->pck.fmspc, sizeof(d->pck.fmspc));
         hex_encode(want, tcb->fmspc, sizeof(tcb->fmspc));
         return att_refuse(why, ATT_FMSPC_MISMATCH, "PCK certificate %s, TCB info %s", have, want);
     }
-    if (memcmp(tcb->pce_id, d->pck.pce_id, sizeof(tcb->pce_id)) != 0) {
+    if (!ct_equal(tcb->pce_id, d->pck.pce_id, sizeof(tcb->pce_id))) {
         return att_refuse(why, ATT_PCE_ID_MISMATCH, "PCK certificate %02x%02x, TCB info %02x%02x",
                           d->pck.pce_id[0], d->pck.pce_id[1], tcb->pce_id[0], tcb->pce_id[1]);
     }
     if (q->cert_type == QUOTE_CERT_PPID_CLEAR &&
         (q->cert_data.left < sizeof(d->pck.ppid) ||
-         memcmp(q->cert_data.p, d->pck.ppid, sizeof(d->pck.ppid)) != 0)) {
+         !ct_equal(q->cert_data.p, d->pck.ppid, sizeof(d->pck.ppid)))) {
         return att_refuse(why, ATT_PPID_MISMATCH, "certification data");
     }
     return 0;
@@ -253,7 +253,7 @@ static int check_qe_identity(const struct sgx_report_body *r, const struct qe_id
             return att_refuse(why, ATT_QE_IDENTITY_MISMATCH, "ATTRIBUTES, byte %zu", i);
         }
     }
-    if (memcmp(r->mrsigner, id->mrsigner, sizeof(id->mrsigner)) != 0) {
+    if (!ct_equal(r->mrsigner, id->mrsigner, sizeof(id->mrsigner))) {
         return att_refuse(why, ATT_QE_IDENTITY_MISMATCH, "MRSIGNER");
     }
     if (r->isv_prod_id != id->isv_prod_id) {
@@ -273,7 +273,7 @@ static int check_binding(const struct quote *q, struct att_reason *why)
     sha256_update(&ctx, q->att_key, sizeof(q->att_key));
     sha256_update(&ctx, q->auth_data.p, q->auth_data.left);
     sha256_final(&ctx, digest);
-    if (memcmp(q->qe_report.report_data, digest, sizeof(digest)) != 0) {
+    if (!ct_equal(q->qe_report.report_data, digest, sizeof(digest))) {
         return att_refuse(why, ATT_QE_BINDING, "report data is not the hash of the key");
     }
     if (!ct_is_zero(q->qe_report.report_data + SHA256_SIZE, 32)) {

@@ -59,7 +59,7 @@ static int check_header(const struct quote_header *h, struct att_reason *why)
         (h->tee_type != QUOTE_TEE_TDX || h->version == QUOTE_VERSION_3)) {
         return att_refuse(why, ATT_QUOTE_UNSUPPORTED, "header: TEE type 0x%x", h->tee_type);
     }
-    if (memcmp(h->qe_vendor_id, vendor, sizeof(vendor)) != 0) {
+    if (!ct_equal(h->qe_vendor_id, vendor, sizeof(vendor))) {
         return att_refuse(why, ATT_QUOTE_UNSUPPORTED, "header: quoting enclave vendor");
     }
     return 0;

@@ -7,6 +7,7 @@
 #include "attest/collateral_internal.h"
 #include "attest/json_internal.h"
 #include "attest/reason_internal.h"
+#include "core/ct.h"
 
 /* The key of "Intel SGX Root CA" (certificates of 2018 until 2033 and until 2049). */
 const struct att_root att_root_intel = {
@@ -91,7 +92,7 @@ static int find_trust(struct att_collateral *c, const struct att_root *roots, si
     char name[64];
 
     for (size_t i = 0; i < root_count; i++) {
-        if (memcmp(roots[i].key, c->root->key, sizeof(roots[i].key)) == 0) {
+        if (ct_equal(roots[i].key, c->root->key, sizeof(roots[i].key))) {
             c->trust = roots[i];
             return 0;
         }
@@ -298,7 +299,7 @@ struct att_collateral *att_collateral_free(struct att_collateral *c)
 int collateral_check_root(const struct att_collateral *c, const struct x509_cert *root,
                           struct att_reason *why)
 {
-    if (memcmp(root->key, c->root->key, sizeof(root->key)) != 0) {
+    if (!ct_equal(root->key, c->root->key, sizeof(root->key))) {
         char name[64];
 
         x509_common_name(root, name, sizeof(name));

@@ -310,18 +310,18 @@ static int read_components(struct cursor *c, uint8_t ret[static TCB_COMPONENTS])
     return r == 0 && count == TCB_COMPONENTS ? 0 : -EBADMSG;
 }
 
-/* Version 2: "sgxtcbcomp01svn" … "sgxtcbcomp16svn". Returns the index, or -1. */
-static int component_index(const struct json_text *name)
+/* Version 2: "sgxtcbcomp01svn" … "sgxtcbcomp16svn". Another name yields TCB_COMPONENTS. */
+static unsigned component_index(const struct json_text *name)
 {
-    int n;
+    unsigned n;
 
     if (name->len != 15 || memcmp(name->p, "sgxtcbcomp", 10) != 0 ||
         memcmp(name->p + 12, "svn", 3) != 0 || name->p[10] < '0' || name->p[10] > '1' ||
         name->p[11] < '0' || name->p[11] > '9') {
-        return -1;
+        return TCB_COMPONENTS;
     }
-    n = (name->p[10] - '0') * 10 + (name->p[11] - '0');
-    return n >= 1 && n <= (int)TCB_COMPONENTS ? n - 1 : -1;
+    n = (unsigned)(name->p[10] - '0') * 10 + (unsigned)(name->p[11] - '0');
+    return n >= 1 && n <= TCB_COMPONENTS ? n - 1 : TCB_COMPONENTS;
 }
 
 enum {
@@ -345,10 +345,10 @@ static int read_level_tcb(struct cursor *c, const struct tcb_info *info, struct 
         return -EBADMSG;
     }
     while ((r = json_member(c, &first, &name)) > 0) {
-        int index = component_index(&name);
+        unsigned index = component_index(&name);
 
-        if (index >= 0) {
-            r = tcb_once(&seen, (unsigned)index) ?: json_uint(c, UINT8_MAX, &v);
+        if (index < TCB_COMPONENTS) {
+            r = tcb_once(&seen, index) ?: json_uint(c, UINT8_MAX, &v);
             level->sgx[index] = r == 0 ? (uint8_t)v : 0;
         } else if (json_is(&name, "pcesvn")) {
             r = tcb_once(&seen, LEVEL_PCE_SVN) ?: json_uint(c, UINT16_MAX, &v);

@@ -12,6 +12,7 @@
 
 #include "attest/dcap_internal.h"
 #include "attest/reason_internal.h"
+#include "core/ct.h"
 
 struct tdx_verdict {
     const struct tcb_level *level;
@@ -49,7 +50,7 @@ static const struct tdx_module *find_module(const struct tcb_info *info, uint8_t
 static int check_module(const struct td_report10 *r, const struct tdx_module *module,
                         struct att_reason *why)
 {
-    if (memcmp(r->mrsignerseam, module->mrsigner, sizeof(module->mrsigner)) != 0) {
+    if (!ct_equal(r->mrsignerseam, module->mrsigner, sizeof(module->mrsigner))) {
         return att_refuse(why, ATT_TDX_MODULE_MISMATCH, "MRSIGNERSEAM");
     }
     for (size_t i = 0; i < sizeof(module->attributes); i++) {

@@ -38,14 +38,21 @@ static void teardown(struct tamper *t)
     case_free(&t->c);
 }
 
+/* In text the change that could pass unseen is that of a letter's case; elsewhere the top bit. */
+static uint8_t second_mask(uint8_t byte)
+{
+    return isprint(byte) != 0 ? 0x20 : 0x80;
+}
+
 static void check_quote_flips(const char *name)
 {
-    static const uint8_t masks[] = {0x01, 0x20, 0x80};
     struct tamper t;
     size_t refused = 0;
 
     setup(name, &t);
     for (size_t i = 0; i < t.c.quote.size; i++) {
+        const uint8_t masks[] = {0x01, second_mask(t.c.quote.data[i])};
+
         for (size_t m = 0; m < ARRAY_COUNT(masks); m++) {
             struct att_claims claims;
             struct att_reason why = {0};
@@ -105,10 +112,11 @@ static bool in_hex_signature(const struct bytes *b, size_t i)
 
 static void check_file_flips(const char *what, struct tamper *t, struct bytes *file)
 {
-    static const uint8_t masks[] = {0x01, 0x20, 0x80};
     size_t same = 0;
 
     for (size_t i = 0; i < file->size; i++) {
+        const uint8_t masks[] = {0x01, second_mask(file->data[i])};
+
         for (size_t m = 0; m < ARRAY_COUNT(masks); m++) {
             struct att_claims claims;
             struct att_reason why = {0};
@@ -126,7 +134,7 @@ static void check_file_flips(const char *what, struct tamper *t, struct bytes *f
             file->data[i] ^= masks[m];
         }
     }
-    print_message("# %s: %zu bytes changed three ways, %zu were only a digit's case\n", what,
+    print_message("# %s: %zu bytes changed two ways, %zu were only a digit's case\n", what,
                   file->size, same);
     /* a-f make up three eighths of 128 digits */
     assert_true(same < 128);
