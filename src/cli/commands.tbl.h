@@ -3,6 +3,7 @@
 
 /* Every verb: X(name, function, one-line summary). Sorted by name. */
 
+X("exec", cmd_exec, "run a program in an enclave, unprotected")
 X("keygen", cmd_keygen, "make a key that signs enclaves")
 X("measure", cmd_measure, "print the MRENCLAVE of an enclave")
 X("mount", cmd_mount, "show a sealed image as a read-only directory")

@@ -34,15 +34,19 @@ struct process {
     const char *exe_path;
     struct signal_process *signals; /* signal/ */
     uint64_t start_time;            /* CLOCK_MONOTONIC ns */
+    int32_t next_tid;
+    uint32_t exiting; /* 1 + exit status once exit_group began */
 };
 
 struct signal_state; /* signal/signal.h: mask, pending, alternate stack */
 
 /* thread->work */
 #define WORK_SIGNAL      1u /* a signal may be deliverable, or a timer may be due */
+#define WORK_EXIT        4u /* the process ends: go */
 #define WORK_FULL_RETURN 2u /* ctx was replaced (rt_sigreturn): give back every register */
 
 struct thread {
+    uint32_t work; /* WORK_*: look before going back to the application; entry.S looks too */
     struct list node;
     struct refcount refs;
     struct process *process;
@@ -56,7 +60,6 @@ struct thread {
     struct cpu_context *context; /* of the system call being served, for signals and clone */
     uint32_t wake_token;         /* 1: a wake came since the last wait */
     uint32_t park_state;         /* how it sleeps: 0 awake, 1 futex, 2 poll */
-    uint32_t work;               /* WORK_*: look before going back to the application */
     int32_t host_wake_fd;        /* host eventfd for park_state 2; -1: none yet */
     void *arch;                  /* boot/: TCS, stacks, host-call block */
 };

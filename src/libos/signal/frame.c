@@ -44,7 +44,7 @@ struct frame_context {
     struct signal_altstack stack;
     struct sigcontext_64 mc;
     uint64_t mask;
-} _packed_;
+};
 _Static_assert(offsetof(struct frame_context, mc) == 40, "struct ucontext");
 _Static_assert(offsetof(struct frame_context, mask) == 296, "struct ucontext");
 
@@ -52,7 +52,8 @@ struct frame {
     uint64_t return_address;
     struct frame_context uc;
     struct siginfo_kernel info;
-} _packed_;
+};
+_Static_assert(offsetof(struct frame, info) == 312, "struct rt_sigframe");
 
 static uint64_t xcr0(void)
 {

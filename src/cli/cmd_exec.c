@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The nacre authors */
+
+/*
+ * nacre exec: developer mode. A program from a directory of this machine runs in an enclave with
+ * nothing attested and nothing sealed: the directory and the arguments are the host's word.
+ */
+
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/crypto.h"
+#include "base/fs.h"
+#include "base/state_dir.h"
+#include "loader/loader.h"
+#include "sign/key_file.h"
+#include "sign/sigstruct.h"
+
+#define ELF_MAX      ((size_t)256 << 20)
+#define LIBOS_ENV    "NACRE_LIBOS"
+#define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+/* What a shell says when a program cannot be started. */
+#define EXIT_CANNOT_START 125
+
+struct exec_options {
+    const char *root;
+    const char *libos;
+    const char *cwd;
+    struct arg_list env;
+    uint64_t memory;
+    uint64_t threads;
+    uint64_t log_level;
+    bool strace;
+    bool report;
+    bool stats;
+    bool no_rewrite;
+    bool read_only;
+    bool quiet;
+};
+
+/* ---- the enclave ---- */
+
+/* Beside this program in a build tree, below lib/nacre when installed. */
+static int find_libos(const char *given, char **ret, struct error **err)
+{
+    static const char *const places[] = {"../libos/libos.elf", "../lib/nacre/libos.elf",
+                                         "libos.elf"};
+    char self[PATH_MAX];
+    ssize_t n;
+    char *slash;
+
+    if (given == NULL) {
+        given = getenv(LIBOS_ENV);
+    }
+    if (given != NULL) {
+        *ret = strdup(given);
+        return *ret == NULL ? error_set_errno(err, ENOMEM, "starting") : 0;
+    }
+    n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+    if (n < 0) {
+        return error_set_errno(err, errno, "finding where nacre is installed");
+    }
+    self[n] = '\0';
+    slash = strrchr(self, '/');
+    if (slash != NULL) {
+        *slash = '\0';
+    }
+    for (size_t i = 0; i < ARRAY_COUNT(places); i++) {
+        char *path;
+
+        if (asprintf(&path, "%s/%s", self, places[i]) < 0) {
+            return error_set_errno(err, ENOMEM, "starting");
+        }
+        if (access(path, R_OK) == 0) {
+            *ret = path;
+            return 0;
+        }
+        free(path);
+    }
+    return error_set(err, ENOENT, "libos.elf is not installed beside nacre; name it with --libos");
+}
+
+/* ---- an ad-hoc signature: this user's development key ---- */
+
+static int development_key(struct evp_pkey_st **ret, struct error **err)
+{
+    _cleanup_free_ char *dir = NULL;
+    _cleanup_free_ char *path = NULL;
+    _cleanup_key_ struct evp_pkey_st *key = NULL;
+    int lock = -1;
+    int r = state_dir_make("exec", &dir, err);
+
+    if (r < 0) {
+        return r;
+    }
+    if (asprintf(&path, "%s/development-key.pem", dir) < 0) {
+        path = NULL;
+        return error_set_errno(err, ENOMEM, "starting");
+    }
+    r = state_dir_lock(dir, &lock, err);
+    if (r < 0) {
+        return r;
+    }
+    if (access(path, F_OK) == 0) {
+        r = key_file_load(path, NULL, ret, err);
+    } else {
+        r = crypto_rsa3072_generate(&key);
+        r = r < 0 ? error_set_errno(err, -r, "generating the development key")
+                  : key_file_save(path, key, NULL, /*force=*/false, err);
+        if (r == 0) {
+            *ret = TAKE_PTR(key);
+        }
+    }
+    (void)close(lock);
+    return r;
+}
+
+static int sign_ad_hoc(const struct loader_image *image, struct sgx_sigstruct *ret,
+                       struct error **err)
+{
+    _cleanup_key_ struct evp_pkey_st *key = NULL;
+    struct loader_measurement m;
+    struct sigstruct_params p;
+    const time_t now = time(NULL);
+    struct tm tm;
+    int r = loader_measure(image, &m, err);
+
+    if (r < 0) {
+        return r;
+    }
+    sigstruct_params_default(&p);
+    memcpy(p.mrenclave, m.mrenclave, sizeof(p.mrenclave));
+    if (gmtime_r(&now, &tm) == NULL ||
+        sigstruct_date((unsigned)tm.tm_year + 1900, (unsigned)tm.tm_mon + 1, (unsigned)tm.tm_mday,
+                       &p.date) < 0) {
+        return error_set(err, EINVAL, "the system clock shows no date");
+    }
+    r = sigstruct_build(&p, ret, err);
+    if (r == 0) {
+        r = development_key(&key, err);
+    }
+    return r < 0 ? r : sigstruct_sign(ret, key, err);
+}
+
+/* ---- running ---- */
+
+#define OPTIONS_MAX 8
+#define OPTION_TEXT 48
+
+struct libos_options {
+    size_t count;
+    char text[OPTIONS_MAX][OPTION_TEXT];
+    const char *list[OPTIONS_MAX + 1];
+};
+
+static void add_option(struct libos_options *o, const char *name, int value)
+{
+    char *text = o->text[o->count];
+
+    (void)snprintf(text, OPTION_TEXT, "%s=%d", name, value);
+    o->list[o->count++] = text;
+}
+
+/* PATH unless given, then --env in order; a bare name passes the host's value on. */
+static int make_environment(const struct arg_list *env, char ***ret, struct error **err)
+{
+    char **v = calloc(env->count + 2, sizeof(*v));
+    bool have_path = false;
+    size_t n = 0;
+
+    if (v == NULL) {
+        return error_set_errno(err, ENOMEM, "starting");
+    }
+    for (size_t i = 0; i < env->count; i++) {
+        have_path |= strncmp(env->values[i], "PATH", 4) == 0 &&
+                     (env->values[i][4] == '=' || env->values[i][4] == '\0');
+    }
+    if (!have_path) {
+        v[n++] = strdup(DEFAULT_PATH);
+    }
+    for (size_t i = 0; i < env->count; i++) {
+        const char *s = env->values[i];
+        const char *value;
+
+        if (strchr(s, '=') != NULL) {
+            v[n++] = strdup(s);
+            continue;
+        }
+        value = getenv(s);
+        if (value != NULL && asprintf(&v[n], "%s=%s", s, value) > 0) {
+            n++;
+        }
+    }
+    *ret = v;
+    return 0;
+}
+
+static void free_environment(char **v)
+{
+    for (size_t i = 0; v != NULL && v[i] != NULL; i++) {
+        free(v[i]);
+    }
+    free(v);
+}
+
+static int open_root(const char *path, struct error **err)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    return fd < 0 ? error_set_errno(err, errno, "--root %s", path) : fd;
+}
+
+/* RAM is what an enclave of this machine may use unless it is told less. */
+static uint64_t default_memory(void)
+{
+    const long pages = sysconf(_SC_PHYS_PAGES);
+
+    return pages <= 0 ? 0 : (uint64_t)pages * NACRE_PAGE_SIZE;
+}
+
+static int run(const struct exec_options *o, char **argv, int *ret_status, struct error **err)
+{
+    _cleanup_free_ char *path = NULL;
+    _cleanup_free_ uint8_t *elf = NULL;
+    struct libos_options lo = {};
+    struct sgx_sigstruct sigstruct;
+    struct loader_image image = {};
+    const struct sgx_backend *backend;
+    enum loader_mode mode;
+    char **environment = NULL;
+    struct loader *l;
+    int root;
+    int r = find_libos(o->libos, &path, err);
+
+    if (r == 0) {
+        r = fs_read_file(path, ELF_MAX, &elf, &image.elf_size, err);
+    }
+    if (r < 0) {
+        return r;
+    }
+    image.elf = elf;
+    r = sign_ad_hoc(&image, &sigstruct, err);
+    if (r == 0) {
+        r = loader_mode_from_env(&mode, err);
+    }
+    if (r == 0) {
+        r = loader_backend_for(mode, &backend, err);
+    }
+    if (r == 0) {
+        r = make_environment(&o->env, &environment, err);
+    }
+    if (r < 0) {
+        return r;
+    }
+    root = open_root(o->root, err);
+    if (root < 0) {
+        free_environment(environment);
+        return root;
+    }
+    add_option(&lo, "root-fd", root);
+    add_option(&lo, "strace", o->strace);
+    add_option(&lo, "syscall-report", o->report);
+    add_option(&lo, "rewrite", !o->no_rewrite);
+    add_option(&lo, "read-only", o->read_only);
+    const struct loader_options options = {
+        .base = loader_default_base(),
+        .memory_limit = o->memory != 0 ? o->memory : default_memory(),
+        .thread_max = (uint32_t)o->threads,
+        .log_level = (uint32_t)o->log_level,
+        .flags = o->stats ? BOOT_FLAG_STATS : 0,
+        .quiet = true,
+        .argv = (const char *const *)argv,
+        .envp = (const char *const *)environment,
+        .cwd = o->cwd,
+        .options = lo.list,
+    };
+
+    if (!o->quiet) {
+        fprintf(stderr,
+                "nacre exec: developer mode, unprotected: files and arguments come from the host "
+                "(%s)\n",
+                backend->name);
+    }
+    r = loader_load(backend, &image, &sigstruct, &options, &l, err);
+    if (r == 0) {
+        r = loader_run(l, ret_status, err);
+        loader_free(l);
+    }
+    free_environment(environment);
+    (void)close(root);
+    return r;
+}
+
+int cmd_exec(int argc, char **argv, struct error **err)
+{
+    struct exec_options o = {.root = "/", .cwd = "/", .log_level = 1};
+    const struct arg_option options[] = {
+        {"root", 'r', ARG_STRING, "DIR", "directory that becomes / (default /)", &o.root},
+        {"cwd", 'C', ARG_STRING, "DIR", "working directory inside (default /)", &o.cwd},
+        {"env", 'e', ARG_LIST, "K[=V]", "environment variable; without =V the host's", &o.env},
+        {"memory", 'm', ARG_U64, "BYTES", "limit of enclave memory (default: RAM)", &o.memory},
+        {"threads", 0, ARG_U64, "N", "limit of threads (default: none)", &o.threads},
+        {"strace", 0, ARG_FLAG, NULL, "show every system call", &o.strace},
+        {"syscall-report", 0, ARG_FLAG, NULL, "at the end, list missing and refused calls",
+         &o.report},
+        {"stats", 0, ARG_FLAG, NULL, "at the end, print exits, faults, pages as JSON", &o.stats},
+        {"no-rewrite", 0, ARG_FLAG, NULL, "emulate every system call; rewrite none", &o.no_rewrite},
+        {"read-only", 0, ARG_FLAG, NULL, "no in-memory overlay: writes below / fail", &o.read_only},
+        {"libos", 0, ARG_STRING, "FILE", "the enclave (default: $" LIBOS_ENV ", installed one)",
+         &o.libos},
+        {"log-level", 0, ARG_U64, "N", "0 errors to 4 trace (default 1)", &o.log_level},
+        {"quiet", 'q', ARG_FLAG, NULL, "do not say that this mode is unprotected", &o.quiet},
+        {},
+    };
+    const struct arg_spec spec = {
+        .verb = "nacre exec",
+        .synopsis = "[OPTIONS] -- PROGRAM [ARGUMENTS]",
+        .summary = "Run an unmodified program in an enclave, in developer mode (unprotected).",
+        .options = options,
+        .examples = "  nacre exec -- /bin/ls -l /\n"
+                    "  nacre exec --root ./rootfs -- python3 -c 'print(1)'\n"
+                    "  nacre exec --strace --syscall-report -- ./prog\n",
+        .notes = "The directory is read-only below an overlay in enclave memory: what the program "
+                 "writes\nis gone at its end. Nothing is attested; 'nacre convert' makes protected "
+                 "images.\nExits with the program's status; 125 when it could not be started.",
+        .min_args = 1,
+        .max_args = SIZE_MAX,
+        .stop_at_positional = true,
+    };
+    int status = 0;
+    size_t count;
+    int r = args_parse(&spec, argc, argv, &count, err);
+
+    if (r != 0) {
+        return cli_args_exit(r);
+    }
+    if (o.log_level > 4) {
+        error_set(err, EINVAL, "--log-level is 0 (errors) to 4 (trace)");
+        return CLI_USAGE;
+    }
+    argv[count] = NULL;
+    r = run(&o, argv, &status, err);
+    return r < 0 ? EXIT_CANNOT_START : status;
+}

@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The nacre authors */
+
+/* Running a program: open and check, then replace the address space, then go. */
+
+#include "libos/elf/exec.h"
+
+#include <linux/fcntl.h>
+
+#include "libos/boot/boot.h"
+#include "libos/boot/entry.h"
+#include "libos/fs/fd_table.h"
+#include "libos/fs/file.h"
+#include "libos/fs/fs_context.h"
+#include "libos/lib/str.h"
+#include "libos/libos.h"
+#include "libos/mm/brk.h"
+#include "libos/mm/kmem.h"
+#include "libos/mm/mm.h"
+#include "libos/mm/user.h"
+#include "libos/sys/syscall.h"
+
+#define SCRIPT_DEPTH   5   /* Linux: the sixth rewrite is -ELOOP */
+#define SCRIPT_LINE    256 /* BINPRM_BUF_SIZE */
+#define ARG_STRINGS    ((size_t)0x7fff)
+#define ARG_BYTES      ((uint64_t)2 << 20) /* a quarter of the stack limit */
+#define ARG_STRING_MAX ((size_t)131072)
+
+/* ---- arguments ---- */
+
+static void free_strings(char **v)
+{
+    for (size_t i = 0; v != NULL && v[i] != NULL; i++) {
+        kfree(v[i]);
+    }
+    kfree(v);
+}
+
+static int copy_strings(const char *const *from, char ***ret, size_t *ret_count, uint64_t *ret_size)
+{
+    size_t count = 0;
+    char **v;
+
+    while (from[count] != NULL) {
+        count++;
+    }
+    v = kzalloc((count + 1) * sizeof(*v));
+    if (v == NULL) {
+        return -ENOMEM;
+    }
+    for (size_t i = 0; i < count; i++) {
+        v[i] = kstrdup(from[i]);
+        if (v[i] == NULL) {
+            free_strings(v);
+            return -ENOMEM;
+        }
+        *ret_size += str_len(from[i]) + 1;
+    }
+    *ret = v;
+    *ret_count = count;
+    return 0;
+}
+
+/* argv becomes: interpreter, [its argument], path, argv[1..]. */
+static int script_arguments(struct program *p, const struct script_line *line, const char *path)
+{
+    const size_t extra = line->argument != NULL ? 2 : 1;
+    char **v = kzalloc((p->argc + extra + 2) * sizeof(*v));
+    size_t at = 0;
+
+    if (v == NULL) {
+        return -ENOMEM;
+    }
+    v[at++] = kstrdup(line->interpreter);
+    if (line->argument != NULL) {
+        v[at++] = kstrdup(line->argument);
+    }
+    v[at++] = kstrdup(path);
+    for (size_t i = 0; i < at; i++) {
+        if (v[i] == NULL) {
+            for (size_t k = 0; k < at; k++) {
+                kfree(v[k]);
+            }
+            kfree(v);
+            return -ENOMEM;
+        }
+        p->strings_size += str_len(v[i]) + 1;
+    }
+    if (p->argc > 0) {
+        kfree(p->argv[0]);
+    }
+    for (size_t i = 1; i < p->argc; i++) {
+        v[at++] = p->argv[i];
+    }
+    kfree(p->argv);
+    p->argv = v;
+    p->argc = at;
+    return 0;
+}
+
+/* ---- opening ---- */
+
+static int open_executable(const char *path, struct file **ret)
+{
+    struct file *f;
+    struct kstat st;
+    int r = file_open_kernel(path, O_RDONLY, &f);
+
+    if (r < 0) {
+        return r;
+    }
+    r = file_stat(f, &st);
+    if (r == 0 && !S_ISREG(st.mode)) {
+        r = -EACCES;
+    }
+    if (r == 0) {
+        r = inode_permission(f->inode, MAY_EXEC, false);
+    }
+    if (r == 0 && (st.mode & S_IXUGO) == 0) {
+        r = -EACCES;
+    }
+    if (r < 0) {
+        file_put(f);
+        return r;
+    }
+    *ret = f;
+    return 0;
+}
+
+static int read_exactly(struct file *f, void *dst, size_t size, uint64_t offset)
+{
+    size_t done = 0;
+
+    while (done < size) {
+        int64_t n = file_pread(f, (uint8_t *)dst + done, size - done, offset + done);
+
+        if (n < 0) {
+            return (int)n;
+        }
+        if (n == 0) {
+            return -ENOEXEC;
+        }
+        done += (size_t)n;
+    }
+    return 0;
+}
+
+static int read_elf(struct file *f, struct elf_info *ret)
+{
+    uint8_t head[ELF_HEADER_SIZE];
+    struct elf_header h;
+    uint8_t *phdrs;
+    int r = read_exactly(f, head, sizeof(head), 0);
+
+    if (r == 0) {
+        r = elf_parse_header(head, sizeof(head), &h);
+    }
+    if (r < 0) {
+        return r;
+    }
+    phdrs = kmalloc((size_t)h.phnum * ELF_PHDR_SIZE);
+    if (phdrs == NULL) {
+        return -ENOMEM;
+    }
+    r = h.phoff > (uint64_t)INT64_MAX - NACRE_PAGE_SIZE * 16
+            ? -ENOEXEC
+            : read_exactly(f, phdrs, (size_t)h.phnum * ELF_PHDR_SIZE, h.phoff);
+    if (r == 0) {
+        r = elf_parse_phdrs(&h, phdrs, (size_t)h.phnum * ELF_PHDR_SIZE, g_user_end, ret);
+    }
+    kfree(phdrs);
+    return r;
+}
+
+static int open_interpreter(struct program *p)
+{
+    char *path = kmalloc(p->info.interp_size);
+    int r;
+
+    if (path == NULL) {
+        return -ENOMEM;
+    }
+    r = read_exactly(p->file, path, p->info.interp_size, p->info.interp_offset);
+    if (r == 0 && path[p->info.interp_size - 1] != '\0') {
+        r = -ENOEXEC;
+    }
+    if (r == 0) {
+        r = open_executable(path, &p->interp_file);
+        if (r < 0) {
+            libos_log(LOG_INFO, "%s: its interpreter %s cannot be opened", p->path, path);
+        }
+    }
+    kfree(path);
+    if (r < 0) {
+        return r;
+    }
+    r = read_elf(p->interp_file, &p->interp);
+    if (r == -ENOEXEC || (r == 0 && p->interp.interp_size != 0)) {
+        return -ELIBBAD;
+    }
+    return r;
+}
+
+/* Follows "#!" lines to the program that really runs. */
+static int resolve(struct program *p, const char *path)
+{
+    char line[SCRIPT_LINE];
+
+    p->path = kstrdup(path);
+    p->execfn = kstrdup(path);
+    if (p->path == NULL || p->execfn == NULL) {
+        return -ENOMEM;
+    }
+    for (int depth = 0;; depth++) {
+        struct script_line script;
+        int64_t n;
+        char *next;
+        int r = open_executable(p->path, &p->file);
+
+        if (r < 0) {
+            return r;
+        }
+        n = file_pread(p->file, line, sizeof(line), 0);
+        if (n < 0) {
+            return (int)n;
+        }
+        if (n < 2 || line[0] != '#' || line[1] != '!') {
+            return 0;
+        }
+        if (depth == SCRIPT_DEPTH) {
+            return -ELOOP;
+        }
+        r = elf_parse_script(line, (size_t)n, &script);
+        if (r == 0) {
+            r = script_arguments(p, &script, p->path);
+        }
+        if (r < 0) {
+            return r;
+        }
+        next = kstrdup(script.interpreter);
+        if (next == NULL) {
+            return -ENOMEM;
+        }
+        kfree(p->path);
+        p->path = next;
+        file_put(TAKE_PTR(p->file));
+    }
+}
+
+int program_open(const char *path, const char *const *argv, const char *const *envp,
+                 struct program *ret)
+{
+    struct program p = {0};
+    int r = copy_strings(argv, &p.argv, &p.argc, &p.strings_size);
+
+    if (r == 0) {
+        r = copy_strings(envp, &p.envp, &p.envc, &p.strings_size);
+    }
+    if (r == 0) {
+        r = resolve(&p, path);
+    }
+    if (r == 0 && p.strings_size + (p.argc + p.envc) * 8 > ARG_BYTES) {
+        r = -E2BIG;
+    }
+    if (r == 0) {
+        r = read_elf(p.file, &p.info);
+    }
+    if (r == 0 && p.info.interp_size != 0) {
+        r = open_interpreter(&p);
+    }
+    if (r < 0) {
+        program_close(&p);
+        return r;
+    }
+    *ret = p;
+    return 0;
+}
+
+void program_close(struct program *p)
+{
+    file_put(TAKE_PTR(p->file));
+    file_put(TAKE_PTR(p->interp_file));
+    free_strings(TAKE_PTR(p->argv));
+    free_strings(TAKE_PTR(p->envp));
+    kfree(TAKE_PTR(p->path));
+    kfree(TAKE_PTR(p->execfn));
+}
+
+/* ---- going ---- */
+
+static void set_names(const struct program *p)
+{
+    struct process *proc = process_current();
+    const char *base = p->path;
+    char *copy = kstrdup(p->path);
+
+    for (const char *s = p->path; *s != '\0'; s++) {
+        if (*s == '/') {
+            base = s + 1;
+        }
+    }
+    str_copy(proc->comm, sizeof(proc->comm), base);
+    str_copy(thread_current()->comm, sizeof(proc->comm), base);
+    if (copy != NULL) {
+        proc->exe_path = copy;
+    }
+}
+
+/* Maps and starts an opened program in an empty address space. */
+static int start(const struct program *p)
+{
+    struct thread_page *tp = thread_page();
+    struct cpu_context *ctx = (struct cpu_context *)(tp->kstack - sizeof(*ctx));
+    struct program_layout l;
+    uint64_t rsp;
+    int r = program_map(p, &l);
+
+    if (r == 0) {
+        mm_brk_set(l.brk);
+        r = program_stack(p, &l, &rsp);
+    }
+    if (r < 0) {
+        return r;
+    }
+    set_names(p);
+    __asm__ volatile("wrfsbase %0" : : "r"(0ull));
+    thread_current()->fs_base = 0;
+    *ctx = (struct cpu_context){.rip = l.entry, .rsp = rsp, .rflags = 0x202};
+    return 0;
+}
+
+/* Looks a bare name up in PATH, as a shell would; the caller frees *ret. */
+static int search_path(const char *name, const char *const *envp, char **ret)
+{
+    const char *path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+    int r = -ENOENT;
+
+    if (str_chr(name, '/') != NULL) {
+        *ret = kstrdup(name);
+        return *ret == NULL ? -ENOMEM : 0;
+    }
+    for (size_t i = 0; envp[i] != NULL; i++) {
+        if (str_starts(envp[i], "PATH=")) {
+            path = envp[i] + 5;
+        }
+    }
+    while (*path != '\0') {
+        const char *end = str_chr(path, ':');
+        const size_t len = end == NULL ? str_len(path) : (size_t)(end - path);
+        const size_t size = len + str_len(name) + 2;
+        char *full = kmalloc(size);
+        struct file *f;
+
+        if (full == NULL) {
+            return -ENOMEM;
+        }
+        (void)kprintf(full, size, "%.*s/%s", (int)len, path, name);
+        r = open_executable(full, &f);
+        if (r == 0) {
+            file_put(f);
+            *ret = full;
+            return 0;
+        }
+        kfree(full);
+        path = end == NULL ? path + len : end + 1;
+    }
+    return r;
+}
+
+static int set_cwd(const char *cwd)
+{
+    struct file *f;
+    int r = file_open_kernel(cwd, O_PATH | O_DIRECTORY, &f);
+
+    if (r == 0) {
+        fs_set_cwd(&f->path);
+        file_put(f);
+    }
+    return r;
+}
+
+int exec_first(const char *const *argv, const char *const *envp, const char *cwd)
+{
+    struct program p;
+    char *path;
+    int r = 0;
+
+    if (cwd != NULL) {
+        r = set_cwd(cwd);
+    }
+    if (r == 0) {
+        r = search_path(argv[0], envp, &path);
+    }
+    if (r < 0) {
+        return r;
+    }
+    r = program_open(path, argv, envp, &p);
+    kfree(path);
+    if (r == 0) {
+        r = start(&p);
+        program_close(&p);
+    }
+    return r;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The nacre authors */
+#pragma once
+
+#include "libos/elf/elf_parse.h"
+#include "libos/proc/thread.h"
+
+struct file;
+
+/* The first program: argv[0] is its path (searched in PATH when it has no slash). On success the
+ * context at the top of the kernel stack is the program's first one. */
+[[nodiscard]] int exec_first(const char *const *argv, const char *const *envp, const char *cwd);
+
+/* --- inside elf/ --- */
+
+/* A program that was opened and understood, with its interpreter; see exec.c. */
+struct program {
+    struct file *file;
+    struct elf_info info;
+    struct file *interp_file; /* NULL: static */
+    struct elf_info interp;
+    char *path;   /* what runs: kmalloc'd */
+    char *execfn; /* AT_EXECFN: what was asked for; kmalloc'd */
+    size_t argc;  /* a script's interpreter comes before the arguments */
+    char **argv;  /* kmalloc'd, strings too */
+    size_t envc;
+    char **envp;
+    uint64_t strings_size; /* bytes of all argument and environment strings */
+};
+/* Opens and checks everything that can go wrong before the old image is gone. */
+[[nodiscard]] int program_open(const char *path, const char *const *argv, const char *const *envp,
+                               struct program *ret);
+void program_close(struct program *p);
+
+/* Where the parts ended up. */
+struct program_layout {
+    uint64_t entry; /* first instruction: the interpreter's, if there is one */
+    uint64_t program_entry;
+    uint64_t phdr;
+    uint64_t interp_base;
+    uint64_t brk;
+    uint64_t vdso;
+    uint64_t stack_top;
+};
+/* Maps program, interpreter, vDSO and stack into the (empty) address space. */
+[[nodiscard]] int program_map(const struct program *p, struct program_layout *ret);
+
+/* Writes arguments, environment and auxiliary vector; *ret_rsp is the first stack pointer. */
+[[nodiscard]] int program_stack(const struct program *p, const struct program_layout *l,
+                                uint64_t *ret_rsp);

@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The nacre authors */
+
+/*
+ * Sleeping and waking.
+ *
+ * A thread sleeps outside on an untrusted word (its park word) that should hold the same number as
+ * the trusted counter park_seq beside it. A waker sets what it wakes for (wake_token, or the flag
+ * of a mutex waiter), counts park_seq up, and if the thread may be asleep writes the new number
+ * outside and wakes. The sleeper publishes its number and that it is about to sleep before it looks
+ * at the flag for the last time; one of the two sees the other. The host can at worst wake it for
+ * nothing or never.
+ */
+
+#include "libos/proc/wait.h"
+
+#include "libos/host/host.h"
+#include "libos/lib/uapi.h"
+#include "libos/libos.h"
+#include "libos/mm/kmem.h"
+#include "libos/proc/park.h"
+#include "libos/proc/thread.h"
+#include "libos/proc/thread_list.h"
+#include "libos/time/clock.h"
+
+#include <linux/time.h>
+
+#define PARK_AWAKE 0u
+#define PARK_FUTEX 1u
+#define PARK_POLL  2u
+
+/* ---- spinlock ---- */
+
+#define SPIN_BEFORE_YIELD 1000
+
+void spin_lock(struct spinlock *l)
+{
+    int spins = 0;
+
+    while (__atomic_exchange_n(&l->locked, 1, __ATOMIC_ACQUIRE) != 0) {
+        while (__atomic_load_n(&l->locked, __ATOMIC_RELAXED) != 0) {
+            __builtin_ia32_pause();
+            if (++spins == SPIN_BEFORE_YIELD) {
+                host_yield(); /* its holder may have lost the processor */
+                spins = 0;
+            }
+        }
+    }
+}
+
+void spin_unlock(struct spinlock *l)
+{
+    __atomic_store_n(&l->locked, 0, __ATOMIC_RELEASE);
+}
+
+/* ---- parking ---- */
+
+static int64_t timeout_until(uint64_t deadline)
+{
+    uint64_t now;
+
+    if (deadline == WAIT_FOREVER) {
+        return -1;
+    }
+    now = clock_now(CLOCK_MONOTONIC);
+    return deadline <= now ? 0 : (int64_t)MIN(deadline - now, (uint64_t)INT64_MAX);
+}
+
+/* Sleeps unless *flag is set. 0, -ETIMEDOUT; returns early for any reason. */
+static int park(struct thread *t, const uint32_t *flag, uint64_t deadline)
+{
+    const uint32_t seq = park_begin(t);
+    int64_t timeout;
+    int r = 0;
+
+    __atomic_store_n(&t->park_state, PARK_FUTEX, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(flag, __ATOMIC_SEQ_CST) == 0) {
+        timeout = timeout_until(deadline);
+        r = timeout == 0 ? -ETIMEDOUT : host_park(seq, timeout);
+    }
+    __atomic_store_n(&t->park_state, PARK_AWAKE, __ATOMIC_SEQ_CST);
+    return r == -ETIMEDOUT ? r : 0;
+}
+
+/* After what `t` waits for was set: gets it going if it sleeps. */
+static void unpark(struct thread *t)
+{
+    const uint32_t seq = park_advance(t);
+
+    switch (__atomic_load_n(&t->park_state, __ATOMIC_SEQ_CST)) {
+    case PARK_FUTEX: host_unpark(t, seq); break;
+    case PARK_POLL: {
+        const uint64_t one = 1;
+
+        (void)!host_write(t->host_wake_fd, &one, sizeof(one));
+        break;
+    }
+    default: break;
+    }
+}
+
+void thread_wake(struct thread *t)
+{
+    __atomic_store_n(&t->wake_token, 1, __ATOMIC_SEQ_CST);
+    unpark(t);
+}
+
+static bool must_go(const struct thread *t)
+{
+    return (__atomic_load_n(&t->work, __ATOMIC_ACQUIRE) & WORK_EXIT) != 0;
+}
+
+static bool expired(uint64_t deadline)
+{
+    return deadline != WAIT_FOREVER && clock_now(CLOCK_MONOTONIC) >= deadline;
+}
+
+static int wait(uint64_t deadline, bool interruptible)
+{
+    struct thread *t = thread_current();
+
+    for (;;) {
+        if (__atomic_exchange_n(&t->wake_token, 0, __ATOMIC_ACQUIRE) != 0) {
+            return 0;
+        }
+        if (must_go(t) || (interruptible && thread_signal_pending())) {
+            return -EINTR;
+        }
+        if (expired(deadline)) {
+            return -ETIMEDOUT;
+        }
+        if (park(t, &t->wake_token, deadline) == 0 && interruptible) {
+            /* Woken, interrupted or for nothing: let the signal layer take over host signals. */
+            park_take_host_signals();
+        }
+    }
+}
+
+int thread_wait(uint64_t deadline)
+{
+    return wait(deadline, true);
+}
+
+int thread_wait_uninterruptible(uint64_t deadline)
+{
+    return wait(deadline, false);
+}
+
+/* ---- waiting on host descriptors as well ---- */
+
+#define FDS_FAST 8u
+
+static int ensure_wake_fd(struct thread *t)
+{
+    if (t->host_wake_fd < 0) {
+        t->host_wake_fd = host_eventfd(0, O_NONBLOCK | O_CLOEXEC);
+    }
+    return t->host_wake_fd < 0 ? t->host_wake_fd : 0;
+}
+
+/* One poll outside, with the wake descriptor in the last place. */
+static int poll_once(struct thread *t, struct host_pollfd *all, size_t count, uint64_t deadline)
+{
+    int64_t timeout;
+    int r = 0;
+
+    all[count] = (struct host_pollfd){.fd = t->host_wake_fd, .events = 1 /* POLLIN */};
+    (void)park_begin(t);
+    __atomic_store_n(&t->park_state, PARK_POLL, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&t->wake_token, __ATOMIC_SEQ_CST) == 0) {
+        timeout = timeout_until(deadline);
+        r = host_poll(all, count + 1, timeout);
+    }
+    __atomic_store_n(&t->park_state, PARK_AWAKE, __ATOMIC_SEQ_CST);
+    if (r > 0 && all[count].revents != 0) {
+        uint64_t drained;
+
+        (void)!host_read(t->host_wake_fd, &drained, sizeof(drained));
+        r--;
+    }
+    return r;
+}
+
+static int wait_fds(struct thread *t, struct host_pollfd *all, struct host_pollfd *fds,
+                    size_t count, uint64_t deadline)
+{
+    for (;;) {
+        int r;
+
+        if (__atomic_exchange_n(&t->wake_token, 0, __ATOMIC_ACQUIRE) != 0) {
+            return 0;
+        }
+        if (must_go(t) || thread_signal_pending()) {
+            return -EINTR;
+        }
+        r = poll_once(t, all, count, deadline);
+        for (size_t i = 0; i < count; i++) {
+            fds[i].revents = all[i].revents;
+        }
+        park_take_host_signals();
+        if (r > 0) {
+            return 0;
+        }
+        if (r < 0 && r != -EINTR) {
+            return r;
+        }
+        if (expired(deadline)) {
+            return -ETIMEDOUT;
+        }
+    }
+}
+
+int thread_wait_fds(struct host_pollfd *fds, size_t count, uint64_t deadline)
+{
+    struct thread *t = thread_current();
+    struct host_pollfd fast[FDS_FAST + 1];
+    struct host_pollfd *all = fast;
+    int r;
+
+    for (size_t i = 0; i < count; i++) {
+        fds[i].revents = 0;
+    }
+    if (count == 0) {
+        return thread_wait(deadline);
+    }
+    r = ensure_wake_fd(t);
+    if (r < 0) {
+        return r;
+    }
+    if (count > FDS_FAST) {
+        all = kmalloc((count + 1) * sizeof(*all));
+        if (all == NULL) {
+            return -ENOMEM;
+        }
+    }
+    __builtin_memcpy(all, fds, count * sizeof(*fds));
+    r = wait_fds(t, all, fds, count, deadline);
+    if (all != fast) {
+        kfree(all);
+    }
+    return r;
+}
+
+/* ---- queues ---- */
+
+void waitq_init(struct waitq *q)
+{
+    q->lock.locked = 0;
+    list_init(&q->waiters);
+}
+
+void waiter_init(struct waiter *w)
+{
+    *w = (struct waiter){.thread = thread_current()};
+    list_init(&w->node);
+}
+
+void waitq_add(struct waitq *q, struct waiter *w)
+{
+    spin_lock(&q->lock);
+    w->queue = q;
+    list_insert(&q->waiters, &w->node);
+    spin_unlock(&q->lock);
+}
+
+void waitq_remove(struct waiter *w)
+{
+    struct waitq *q = w->queue;
+
+    if (q == NULL) {
+        return;
+    }
+    spin_lock(&q->lock);
+    list_remove(&w->node);
+    spin_unlock(&q->lock);
+    w->queue = NULL;
+}
+
+size_t waitq_wake(struct waitq *q, size_t count, uint32_t events)
+{
+    size_t woken = 0;
+
+    if (__atomic_load_n(&q->waiters.next, __ATOMIC_ACQUIRE) == &q->waiters) {
+        return 0;
+    }
+    spin_lock(&q->lock);
+    list_for_each_safe (it, &q->waiters) {
+        struct waiter *w = list_entry(it, struct waiter, node);
+
+        if (w->notify != NULL) {
+            w->notify(w, events);
+            continue;
+        }
+        if (woken < count) {
+            thread_wake(w->thread);
+            woken++;
+        }
+    }
+    spin_unlock(&q->lock);
+    return woken;
+}
+
+void waitq_wake_all(struct waitq *q, uint32_t events)
+{
+    (void)waitq_wake(q, SIZE_MAX, events);
+}
+
+/* ---- mutex ---- */
+
+#define MUTEX_SPINS   100
+#define MUTEX_BUCKETS 64u
+
+struct mutex_waiter {
+    struct list node;
+    struct mutex *mutex;
+    struct thread *thread;
+    uint32_t go;
+};
+
+static struct mutex_bucket {
+    struct spinlock lock;
+    struct list waiters; /* zero until first used */
+} g_buckets[MUTEX_BUCKETS];
+
+static struct mutex_bucket *bucket_of(const struct mutex *m)
+{
+    struct mutex_bucket *b = &g_buckets[((uintptr_t)m >> 3) * 0x9e3779b97f4a7c15ull >> 58];
+
+    spin_lock(&b->lock);
+    if (b->waiters.next == NULL) {
+        list_init(&b->waiters);
+    }
+    return b;
+}
+_Static_assert(MUTEX_BUCKETS == 64, "bucket_of yields 6 bits");
+
+bool mutex_trylock(struct mutex *m)
+{
+    uint32_t expected = 0;
+
+    if (!__atomic_compare_exchange_n(&m->state, &expected, 1, false, __ATOMIC_ACQUIRE,
+                                     __ATOMIC_RELAXED)) {
+        return false;
+    }
+    m->owner = thread_current();
+    return true;
+}
+
+/* Whoever comes out of a wait marks the lock as waited for: others may still be in line. A lock
+ * that was let go may be taken by somebody who did not wait; handing it over instead would make
+ * every contended lock as slow as waking a thread. */
+static void mutex_wait(struct mutex *m)
+{
+    for (;;) {
+        struct mutex_waiter w = {.mutex = m, .thread = thread_current()};
+        struct mutex_bucket *b = bucket_of(m);
+
+        if (__atomic_exchange_n(&m->state, 2, __ATOMIC_ACQUIRE) == 0) {
+            spin_unlock(&b->lock);
+            m->owner = w.thread;
+            return;
+        }
+        list_insert(&b->waiters, &w.node);
+        spin_unlock(&b->lock);
+        while (__atomic_load_n(&w.go, __ATOMIC_ACQUIRE) == 0) {
+            (void)park(w.thread, &w.go, WAIT_FOREVER);
+        }
+    }
+}
+
+void mutex_lock(struct mutex *m)
+{
+    for (int i = 0; i < MUTEX_SPINS; i++) {
+        if (mutex_trylock(m)) {
+            return;
+        }
+        __builtin_ia32_pause();
+    }
+    if (m->owner == thread_current() && m->owner != NULL) {
+        libos_panic("a thread locks a mutex it holds");
+    }
+    mutex_wait(m);
+}
+
+static void mutex_wake_one(struct mutex *m)
+{
+    struct mutex_bucket *b = bucket_of(m);
+    struct thread *t = NULL;
+
+    list_for_each (it, &b->waiters) {
+        struct mutex_waiter *w = list_entry(it, struct mutex_waiter, node);
+
+        if (w->mutex == m) {
+            list_remove(&w->node);
+            t = w->thread;
+            ref_get(&t->refs);
+            __atomic_store_n(&w->go, 1, __ATOMIC_SEQ_CST);
+            break;
+        }
+    }
+    spin_unlock(&b->lock);
+    if (t != NULL) {
+        unpark(t);
+        thread_put(t);
+    }
+}
+
+void mutex_unlock(struct mutex *m)
+{
+    m->owner = NULL;
+    if (__atomic_exchange_n(&m->state, 0, __ATOMIC_RELEASE) == 2) {
+        mutex_wake_one(m);
+    }
+}
