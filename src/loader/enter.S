@@ -54,8 +54,17 @@ loader_enter:
     addq $8, %rsp
     .cfi_adjust_cfa_offset -8
     cld
-    ldmxcsr (%rsp)
-    fldcw 4(%rsp)
+    /* An enclave that keeps to its side hands both words back as they were: look, and load only
+     * when it did not. Loading them waits for everything before it. */
+    stmxcsr 8(%rsp)
+    fnstcw 12(%rsp)
+    movl 8(%rsp), %ecx
+    movzwl 12(%rsp), %edx
+    cmpl (%rsp), %ecx
+    jne .Lrestore_control
+    cmpw 4(%rsp), %dx
+    jne .Lrestore_control
+.Lcontrol_restored:
     addq $16, %rsp
     .cfi_adjust_cfa_offset -16
     popq %r15
@@ -71,6 +80,12 @@ loader_enter:
     popq %rbp
     .cfi_adjust_cfa_offset -8
     ret
+    .cfi_adjust_cfa_offset 56 + 8
+.Lrestore_control:
+    fnclex
+    ldmxcsr (%rsp)
+    fldcw 4(%rsp)
+    jmp .Lcontrol_restored
     .cfi_endproc
     .size loader_enter, . - loader_enter
 
