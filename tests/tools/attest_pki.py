@@ -95,13 +95,16 @@ def serial_of(text):
 # --- certificates ---
 
 def certificate(subject, issuer, key, issuer_key, period, *, ca=False, path_length=None,
-                usage=0xc0, extra=(), serial=None):
+                usage=0xc0, extra=(), serial=None, authority=None, off_curve=False):
+    """authority: the key the certificate says signed it, when that is not the truth."""
     public = p256.public_key(key)
+    if off_curve:
+        public = public[:-1] + bytes([public[-1] ^ 1])
     constraints = seq(*([boolean(True)] if ca else []),
                       *([integer(path_length)] if path_length is not None else []))
     unused = (usage & -usage).bit_length() - 1
     extensions = [
-        extension("2.5.29.35", seq(tlv(0x80, key_id(p256.public_key(issuer_key))))),
+        extension("2.5.29.35", seq(tlv(0x80, key_id(p256.public_key(authority or issuer_key))))),
         extension("2.5.29.14", octets(key_id(public))),
         extension("2.5.29.15", bits(bytes([usage]), unused), True),
         extension("2.5.29.19", constraints, True),
@@ -137,14 +140,16 @@ def pck_extension(components, pce_svn, pce_id, fmspc, ppid):
     ))
 
 
-def crl(issuer, key, period, serials):
-    entries = [seq(integer(s), when(period[0]), seq(extension("2.5.29.21", tlv(0x0a, b"\x01"))))
-               for s in serials]
+def crl(issuer, key, period, serials, *, version=1, extra=(), open_end=False, entry_extra=()):
+    entries = [seq(integer(s), when(period[0]), seq(extension("2.5.29.21", tlv(0x0a, b"\x01")),
+                                                  *entry_extra)) for s in serials]
     tbs = seq(
-        integer(1), ECDSA_SHA256, name(issuer), when(period[0]), when(period[1]),
+        integer(version), ECDSA_SHA256, name(issuer), when(period[0]),
+        *([] if open_end else [when(period[1])]),
         *([seq(*entries)] if entries else []),
         tlv(0xa0, seq(extension("2.5.29.20", integer(7)),
-                      extension("2.5.29.35", seq(tlv(0x80, key_id(p256.public_key(key))))))),
+                      extension("2.5.29.35", seq(tlv(0x80, key_id(p256.public_key(key))))),
+                      *extra)),
     )
     return signed(tbs, key)
 
@@ -196,17 +201,23 @@ def td_report(*, svn, svn2=None, mrsignerseam=bytes(48), seam_attributes=bytes(8
     return body
 
 
-def quote(*, version, body_type, body, att_key, qe_report, pck_key, auth, cert_type, cert_data):
-    """body_type as in v5: 1 SGX, 2 TD 1.0, 3 TD 1.5."""
-    tee = 0 if body_type == 1 else 0x81
-    head = struct.pack("<HHIHH16s20s", version, 2, tee, 8, 13,
-                       bytes.fromhex("939a7233f79c4ca9940a0db3957f0607"), b"nacre test vector\0\0\0")
+INTEL_QE_VENDOR = bytes.fromhex("939a7233f79c4ca9940a0db3957f0607")
+
+
+def quote(*, version, body_type, body, att_key, qe_report, pck_key, auth, cert_type, cert_data,
+          key_type=2, tee=None, vendor=INTEL_QE_VENDOR, said_body_type=None, said_body_size=None,
+          outer_type=6, after_cert=b"", after_outer=b""):
+    """body_type as in v5: 1 SGX, 2 TD 1.0, 3 TD 1.5. The rest makes quotes that are signed and wrong."""
+    if tee is None:
+        tee = 0 if body_type == 1 else 0x81
+    head = struct.pack("<HHIHH16s20s", version, key_type, tee, 8, 13, vendor,
+                       b"nacre test vector\0\0\0")
     if version == 5:
-        head += struct.pack("<HI", body_type, len(body))
+        head += struct.pack("<HI", said_body_type or body_type, said_body_size or len(body))
     to_sign = head + body
     qe_part = (qe_report + p256.sign(pck_key, qe_report) + struct.pack("<H", len(auth)) + auth +
-               struct.pack("<HI", cert_type, len(cert_data)) + cert_data)
+               struct.pack("<HI", cert_type, len(cert_data)) + cert_data + after_cert)
     if version >= 4:
-        qe_part = struct.pack("<HI", 6, len(qe_part)) + qe_part
+        qe_part = struct.pack("<HI", outer_type, len(qe_part)) + qe_part + after_outer
     signature = p256.sign(att_key, to_sign) + p256.public_key(att_key) + qe_part
     return to_sign + struct.pack("<I", len(signature)) + signature

@@ -119,6 +119,16 @@ class Case:
         self.cert_type = 5
         self.cert_data = None
         self.trailing = b""
+        self.quote_changes = {}  # arguments of attest_pki.quote
+        self.cert_changes = {}  # role: arguments of attest_pki.certificate
+        self.leaf_issuer_name = ISSUER
+        self.pck_crl_changes = {}  # arguments of attest_pki.crl
+        self.root_crl_changes = {}
+        self.chain_more = ()  # further certificates of the PCK chain, by index
+        self.signing_more = False  # the signer twice
+        self.signer_is_pck = False
+        self.identity_tdx = None
+        self.advisories = None  # of every level
         for key, value in changes.items():
             assert hasattr(self, key), key
             setattr(self, key, value)
@@ -129,23 +139,30 @@ class Case:
     def certificates(self):
         c = self.periods
         root_key = self.key(self.chain_root_key)
-        root = pki.certificate(ROOT, ROOT, root_key, root_key, c["root"], ca=True, path_length=1,
-                               usage=0x06)
+        root = self.root(root_key)
         issuer = pki.certificate(ISSUER, ROOT, self.key("issuer"), root_key, c["issuer"],
-                                 ca=self.issuer_ca, path_length=0 if self.issuer_ca else None,
-                                 usage=0x06)
-        leaf = pki.certificate(LEAF, ISSUER, self.key("pck"), self.key(self.leaf_issuer_key),
-                               c["leaf"], extra=[pki.pck_extension(
-                                   components(self.first), self.pce_svn, self.pce_id, self.fmspc,
-                                   PPID)])
+                                 **{"ca": self.issuer_ca, "usage": 0x06,
+                                    "path_length": 0 if self.issuer_ca else None,
+                                    **self.cert_changes.get("issuer", {})})
+        leaf = pki.certificate(LEAF, self.leaf_issuer_name, self.key("pck"),
+                               self.key(self.leaf_issuer_key), c["leaf"],
+                               extra=[self.pck_extension()], **self.cert_changes.get("leaf", {}))
         return leaf, issuer, root
+
+    def root(self, key):
+        return pki.certificate(ROOT, ROOT, key, key, self.periods["root"],
+                               **{"ca": True, "path_length": 1, "usage": 0x06,
+                                  **self.cert_changes.get("root", {})})
+
+    def pck_extension(self):
+        return pki.pck_extension(components(self.first), self.pce_svn, self.pce_id, self.fmspc, PPID)
 
     def signing_chain(self):
         key = self.key("root")
-        root = pki.certificate(ROOT, ROOT, key, key, self.periods["root"], ca=True, path_length=1,
-                               usage=0x06)
-        signer = pki.certificate(SIGNER, ROOT, self.key("signer"), key, self.periods["signer"])
-        return pki.pem(signer, root)
+        extra = [self.pck_extension()] if self.signer_is_pck else []
+        signer = pki.certificate(SIGNER, ROOT, self.key("signer"), key, self.periods["signer"],
+                                 extra=extra, **self.cert_changes.get("signer", {}))
+        return pki.pem(signer, *([signer] if self.signing_more else []), self.root(key))
 
     def is_tdx(self):
         return self.body_type != 1
@@ -155,6 +172,8 @@ class Case:
         levels = [(f, s, a, bytes([5, 0, 5] + [0] * 13)) for f, s, a in LEVELS]
         if self.tdx_levels is not None:
             levels = self.tdx_levels
+        if self.advisories is not None:
+            levels = [(f, s, self.advisories, t) for f, s, _, t in levels]
         period = self.periods["tcb_info"]
         info = {**({"id": "TDX" if tdx else "SGX"} if self.info_version == 3 else {}),
                 "version": self.info_version, "issueDate": pki.iso(period[0]),
@@ -171,6 +190,8 @@ class Case:
     def qe_identity(self):
         period = self.periods["qe_identity"]
         tdx = self.is_tdx() if self.info_tdx is None else self.info_tdx
+        if self.identity_tdx is not None:
+            tdx = self.identity_tdx
         return pki.document("enclaveIdentity", {
             "id": "TD_QE" if tdx else "QE", "version": 2, "issueDate": pki.iso(period[0]),
             "nextUpdate": pki.iso(period[1]), "tcbEvaluationDataNumber": 17,
@@ -205,10 +226,10 @@ class Case:
             report_data=bound + self.qe_padding, reserved=self.qe_reserved)
         cert_data = self.cert_data
         if cert_data is None:
-            cert_data = pki.pem(*(chain[i] for i in self.chain_order))
+            cert_data = pki.pem(*(chain[i] for i in (*self.chain_order, *self.chain_more)))
         q = pki.quote(version=self.version, body_type=self.body_type, body=self.body(),
                       att_key=att_key, qe_report=qe_report, pck_key=self.key("pck"), auth=auth,
-                      cert_type=self.cert_type, cert_data=cert_data)
+                      cert_type=self.cert_type, cert_data=cert_data, **self.quote_changes)
         return q + self.trailing
 
     def window(self):
@@ -225,9 +246,11 @@ class Case:
             "tcb_signing_chain.pem": self.signing_chain(),
             "pck_crl.der": pki.crl(self.crl_issuer, self.key(self.crl_key),
                                    self.periods["pck_crl"],
-                                   [serial("another PCK")] + [serial(s) for s in self.pck_revokes]),
+                                   [serial("another PCK")] + [serial(s) for s in self.pck_revokes],
+                                   **self.pck_crl_changes),
             "root_ca_crl.der": pki.crl(ROOT, self.key("root"), self.periods["root_crl"],
-                                       [serial(s) for s in self.root_revokes]),
+                                       [serial(s) for s in self.root_revokes],
+                                       **self.root_crl_changes),
         }
         if self.cert_type != 5:
             out["pck_chain.pem"] = pki.pem(*chain)
@@ -353,6 +376,61 @@ def cases():
         "tdx_module_mismatch")
     yield "tdx-seam-signer", Case(version=4, body_type=2, mrsignerseam=b"\1" + bytes(47)), refusal(
         "tdx_module_mismatch")
+    critical = pki.extension("2.5.29.28", pki.seq(), True)  # issuing distribution point
+    impostor = p256.private_key("impostor")
+    for name, changes, code in (
+            ("chain-of-four", {"chain_more": (0,)}, "chain_incomplete"),
+            ("chain-of-two", {"chain_order": (0, 1)}, "chain_incomplete"),
+            ("chain-root-twice", {"chain_order": (0, 2, 2)}, "chain_incomplete"),
+            ("chain-leaf-twice", {"chain_order": (0, 0, 2)}, "chain_incomplete"),
+            ("signing-chain-of-three", {"signing_more": True}, "chain_incomplete"),
+            ("root-allows-no-ca", {"cert_changes": {"root": {"path_length": 0}}}, "chain_broken"),
+            ("root-may-not-certify", {"cert_changes": {"root": {"usage": 0x02}}}, "chain_broken"),
+            ("leaf-may-not-sign", {"cert_changes": {"leaf": {"usage": 0x20}}}, "chain_broken"),
+            ("leaf-other-issuer-name", {"leaf_issuer_name": "nacre test other CA"}, "chain_broken"),
+            ("leaf-other-issuer-key-id", {"cert_changes": {"leaf": {"authority": impostor}}},
+             "chain_broken"),
+            ("leaf-key-off-curve", {"cert_changes": {"leaf": {"off_curve": True}}},
+             "qe_report_signature"),
+            ("issuer-key-off-curve", {"cert_changes": {"issuer": {"off_curve": True}}},
+             "cert_malformed"),
+            ("issuer-may-not-certify", {"cert_changes": {"issuer": {"usage": 0x02}}},
+             "chain_broken"),
+            ("issuer-may-not-sign-crl", {"cert_changes": {"issuer": {"usage": 0x04}}},
+             "crl_wrong_issuer"),
+            ("signer-may-not-sign", {"cert_changes": {"signer": {"usage": 0x20}}}, "chain_broken"),
+            ("signer-is-ca", {"cert_changes": {"signer": {"ca": True}}}, "chain_broken"),
+            ("signer-is-pck", {"signer_is_pck": True}, "chain_broken"),
+            ("signer-key-off-curve", {"cert_changes": {"signer": {"off_curve": True}}},
+             "cert_malformed"),
+            ("identity-of-another-tee", {"identity_tdx": True}, "tee_mismatch"),
+            ("too-many-advisories", {"advisories": [f"NACRE-SA-{i:05}" for i in range(129)]},
+             "tcb_info_malformed"),
+            ("crl-v1", {"pck_crl_changes": {"version": 0}}, "crl_malformed"),
+            ("crl-critical-extension", {"root_crl_changes": {"extra": [critical]}}, "crl_malformed"),
+            ("crl-critical-entry", {"pck_crl_changes": {"entry_extra": [critical]}},
+             "crl_malformed"),
+            ("crl-without-end", {"pck_crl_changes": {"open_end": True}}, "crl_malformed"),
+            ("key-type", {"quote_changes": {"key_type": 3}}, "quote_unsupported"),
+            ("qe-vendor", {"quote_changes": {"vendor": bytes(16)}}, "quote_unsupported"),
+            ("tee-type", {"version": 4, "quote_changes": {"tee": 0x82}}, "evidence_unknown"),
+            ("quote-version", {"version": 6}, "evidence_unknown"),
+            ("body-type", {"version": 5, "quote_changes": {"said_body_type": 4}},
+             "quote_unsupported"),
+            ("body-type-of-another-tee", {"version": 5, "quote_changes": {"said_body_type": 2}},
+             "quote_malformed"),
+            ("body-size", {"version": 5, "quote_changes": {"said_body_size": 383}},
+             "quote_malformed"),
+            ("outer-type", {"version": 4, "quote_changes": {"outer_type": 5}}, "quote_malformed"),
+            ("byte-after-cert", {"quote_changes": {"after_cert": b"\0"}}, "quote_malformed"),
+            ("byte-after-cert-v4", {"version": 4, "quote_changes": {"after_cert": b"\0"}},
+             "quote_malformed"),
+            ("byte-after-outer", {"version": 4, "quote_changes": {"after_outer": b"\0"}},
+             "quote_malformed"),
+    ):
+        yield name, Case(**changes), refusal(code)
+    yield "most-advisories", Case(advisories=[f"NACRE-SA-{i:05}" for i in range(128)]), verdict(
+        "UpToDate", advisories=[f"NACRE-SA-{i:05}" for i in range(128)])
     yield "tdx-in-v3", Case(version=3, body_type=2), refusal("evidence_unknown")
 
 
