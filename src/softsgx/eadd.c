@@ -80,9 +80,6 @@ static int add_one(struct sgx_enclave *e, uint64_t page, const uint8_t *src, uin
         const struct sgx_tcs *tcs = (const struct sgx_tcs *)(const void *)src;
         int r;
 
-        if ((tcs->flags & SGX_TCS_DBGOPTIN) != 0) {
-            return -EINVAL; /* only EDBGWR sets it */
-        }
         r = soft_tcs_add(e, page, tcs, &slot);
         if (r < 0) {
             return r;

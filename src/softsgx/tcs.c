@@ -27,14 +27,13 @@ static uint32_t tcs_used = 1;    /* index 0 means none */
 static uint32_t tcs_free_head;
 static int tcs_lock;
 
-#define TCS_FLAGS_KNOWN SGX_TCS_DBGOPTIN
-
 static bool canonical(uint64_t addr)
 {
     return (uint64_t)((int64_t)(addr << 16) >> 16) == addr;
 }
 
-/* What EADD and EACCEPT check in a TCS page (SDM 40.3 EADD, 40.4 EACCEPT). */
+/* What EADD and EACCEPT check in a TCS page (SDM 40.3 EADD, 40.4 EACCEPT). FLAGS must be zero:
+ * DBGOPTIN can only be set by EDBGWR, AEXNOTIFY is not offered. */
 static bool tcs_valid(const struct sgx_enclave *e, const struct sgx_tcs *tcs)
 {
     const uint8_t *bytes = (const uint8_t *)tcs;
@@ -43,8 +42,8 @@ static bool tcs_valid(const struct sgx_enclave *e, const struct sgx_tcs *tcs)
     for (size_t i = offsetof(struct sgx_tcs, ocet_ssa); i < NACRE_PAGE_SIZE; i += 8) {
         rest |= le64_load(bytes + i);
     }
-    return rest == 0 && tcs->state == 0 && tcs->aep == 0 && (tcs->flags & ~TCS_FLAGS_KNOWN) == 0 &&
-           is_page_aligned(tcs->ossa) && is_page_aligned(tcs->ofs_base) &&
+    return rest == 0 && tcs->state == 0 && tcs->aep == 0 && tcs->flags == 0 &&
+           tcs->cssa < tcs->nssa && is_page_aligned(tcs->ossa) && is_page_aligned(tcs->ofs_base) &&
            is_page_aligned(tcs->ogs_base) && tcs->ossa < e->size && tcs->oentry < e->size &&
            canonical(e->base + tcs->ofs_base) && canonical(e->base + tcs->ogs_base);
 }
