@@ -14,6 +14,8 @@ import unittest
 
 NACRE = os.environ["NACRE"]
 VECTORS = os.path.join(os.environ["NACRE_VECTORS"], "sgx-sigstruct")
+LOADER = os.environ["NACRE_LOADER"]
+ENCLAVE = os.environ["NACRE_TEST_ENCLAVE"]
 MRENCLAVE = "5a" * 32
 OK, FAILED, USAGE, REFUSED = 0, 1, 2, 3
 
@@ -208,6 +210,44 @@ class CliSign(unittest.TestCase):
         r = self.nacre(FAILED, "sign", "--enclave", "not.elf", "--key", "key.pem")
         self.assertIn("not.elf", r.stderr)
         self.nacre(FAILED, "sign", "--enclave", "missing.elf", "--key", "key.pem")
+
+    # --- a real enclave, signed and run under softsgx ---
+
+    def run_enclave(self, sig):
+        env = dict(os.environ, NACRE_MODE="soft", NACRE_STATE_DIR=self.path("state"),
+                   ASAN_OPTIONS="detect_leaks=0:allow_user_segv_handler=1:use_sigaltstack=0")
+        env.pop("NACRE_VECTORS", None)
+        return subprocess.run([LOADER, "--quiet", "--sigstruct", self.path(sig), ENCLAVE], env=env,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                              errors="replace", check=False)
+
+    def test_an_enclave_signed_offline_runs_and_a_changed_sigstruct_does_not(self):
+        measured = self.nacre(OK, "measure", ENCLAVE).stdout.strip()
+        self.nacre(OK, "sign", "--enclave", ENCLAVE, "--isv-prod-id", "7", "--isv-svn", "2",
+                   "--dump", "run.tbs")
+        self.assertEqual(json.loads(self.read("run.tbs.json"))["sigstruct"]["mrenclave"], measured)
+        subprocess.run(["openssl", "dgst", "-sha256", "-sign", self.path("key.pem"), "-out",
+                        self.path("run.raw"), self.path("run.tbs")], check=True)
+        self.import_(OK, tbs="run.tbs", sig="run.raw", out="run.sig")
+        r = self.run_enclave("run.sig")
+        self.assertEqual(r.returncode, 0, r.stdout + r.stderr)
+        for at in (600, 960, 1026, 1800):  # signature, measurement, svn, q2
+            data = bytearray(self.read("run.sig"))
+            data[at] ^= 1
+            self.write("changed.sig", bytes(data))
+            r = self.run_enclave("changed.sig")
+            self.assertNotEqual(r.returncode, 0, f"byte {at}")
+            self.assertGreater(r.returncode, 0, f"byte {at}: died of signal {-r.returncode}")
+            self.assertIn("nacre-loader", r.stderr)
+
+    def test_another_manifest_is_another_enclave(self):
+        self.write("m", b"manifest")
+        r = self.nacre(OK, "sign", "--enclave", ENCLAVE, "--manifest", "m", "--key", "key.pem",
+                       "--out", "m.sig")
+        plain = self.nacre(OK, "measure", ENCLAVE).stdout.strip()
+        self.assertNotIn(plain, r.stdout)
+        with_manifest = self.nacre(OK, "measure", "--manifest", "m", ENCLAVE).stdout.strip()
+        self.assertIn("mrenclave " + with_manifest, r.stdout)
 
     # --- detached ---
 
