@@ -122,12 +122,12 @@ static int give_passphrase(char *buf, int size, int rwflag, void *arg)
     (void)rwflag;
     p->asked = true;
     if (p->text == NULL) {
-        return -1;
+        return -ENOKEY; /* any negative number is OpenSSL's "none" */
     }
     len = strlen(p->text);
     if (len > (size_t)size) {
         p->too_long = true;
-        return -1;
+        return -E2BIG;
     }
     memcpy(buf, p->text, len);
     return (int)len;

@@ -134,9 +134,12 @@ int cmd_sigstruct(int argc, char **argv, struct error **err)
         .examples = "  nacre sigstruct show enclave.sig\n"
                     "  nacre sigstruct verify enclave.sig --mrsigner \"$(nacre sigstruct mrsigner "
                     "vendor.pub.pem)\"\n",
-        .notes = "'show' prints the fields and checks nothing. 'verify' checks constants, reserved "
-                 "fields,\nexponent, date, signature, q1 and q2, and exits 3 with the name of the "
-                 "first field that\ndoes not hold. 'mrsigner' prints the MRSIGNER of a public key.",
+        .notes =
+            "'show' prints the fields and checks nothing. 'verify' checks constants, reserved "
+            "fields,\n"
+            "exponent, date, signature, q1 and q2, and exits 3 with the name of the first field "
+            "that\n"
+            "does not hold. 'mrsigner' prints the MRSIGNER of a public key.",
         .min_args = 2,
         .max_args = 2,
     };
