@@ -36,7 +36,7 @@ static struct cas_secrets must_make(const struct pol_session *s, const struct ca
                                     int64_t now)
 {
     _cleanup_error_ struct error *err = NULL;
-    struct cas_secrets set;
+    struct cas_secrets set = {0};
 
     if (cas_secrets_make(s, previous, NULL, now, &set, &err) < 0) {
         fail_msg("%s", error_text(err));
@@ -49,7 +49,7 @@ static struct cas_bytes must_format(const struct pol_session *s, const struct ca
 {
     _cleanup_error_ struct error *err = NULL;
     _cleanup_view_ struct cas_view v = {0};
-    struct cas_bytes out;
+    struct cas_bytes out = {0};
 
     if (cas_secrets_view(s, set, NULL, pol_find_secret(s, name, strlen(name)), &v, &err) < 0 ||
         cas_secret_format(&v, format, &out, &err) < 0) {
