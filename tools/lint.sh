@@ -12,7 +12,7 @@ note() {
 }
 
 c_files() {
-    git ls-files -- 'src/*.c' 'src/*.h' 'tests/*.c' 'tests/*.h' ':!:*.tbl.h'
+    git ls-files -- 'src/*.c' 'src/*.h' 'tests/*.c' 'tests/*.h' ':!:*.tbl.h' | xargs -r grep -L '^\.macro'
 }
 
 format() {
@@ -44,7 +44,7 @@ headers() {
         printf '#include "%s"\n' "${h#src/}" |
             gcc -std=gnu2x -D_GNU_SOURCE -Isrc -Wall -Wextra -fsyntax-only -x c - 2>/tmp/lint.$$ ||
             note "$h does not compile alone: $(head -3 /tmp/lint.$$)"
-    done < <(git ls-files -- 'src/*.h' ':!:*.tbl.h')
+    done < <(git ls-files -- 'src/*.h' ':!:*.tbl.h' | xargs grep -L '^\.macro')
     rm -f /tmp/lint.$$
 }
 

@@ -31,8 +31,8 @@ struct sgx_backend {
      * vm.mmap_min_addr up; MRENCLAVE, MRSIGNER and the ISV fields in it are ignored. */
     int (*create)(const struct sgx_secs *secs, struct sgx_enclave **ret, struct error **err);
 
-    /* EADD of size / 4096 pages from `src` (borrowed, page aligned), EEXTEND of each when `measure`.
-     * secinfo_flags: R, W, X and page type (enum sgx_page_type << 8). */
+    /* EADD of size / 4096 pages from `src` (borrowed, page aligned), EEXTEND of each when
+     * `measure`. secinfo_flags: R, W, X and page type (enum sgx_page_type << 8). */
     int (*add_pages)(struct sgx_enclave *e, uint64_t offset, const void *src, size_t size,
                      uint64_t secinfo_flags, bool measure, struct error **err);
 

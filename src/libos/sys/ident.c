@@ -243,9 +243,10 @@ SYSCALL_2(setregid, uint32_t, r, uint32_t, e)
     return do_setresgid(r, e, saved ? (e != NO_CHANGE ? e : p->egid) : NO_CHANGE);
 }
 
-static int64_t put_three(uint64_t ur, uint32_t r, uint64_t ue, uint32_t e, uint64_t us, uint32_t s)
+static int64_t put_three(uint64_t user_r, uint32_t r, uint64_t user_e, uint32_t e, uint64_t user_s,
+                         uint32_t s)
 {
-    if (user_put(ur, &r) < 0 || user_put(ue, &e) < 0 || user_put(us, &s) < 0) {
+    if (user_put(user_r, &r) < 0 || user_put(user_e, &e) < 0 || user_put(user_s, &s) < 0) {
         return -EFAULT;
     }
     return 0;
