@@ -378,6 +378,9 @@ int img_flatten_entry(struct img_tree *t, struct tar_reader *tar, struct tar_ent
     int r;
 
     stats->xattrs_skipped += e->xattrs.skipped;
+    if (is_whiteout && base[strlen(WHITEOUT)] == '\0') {
+        return refuse(e->path, EBADMSG, "is a whiteout without a name", err);
+    }
     w.create = !is_whiteout;
     r = locate(&w, &at, err);
     if (r == -ENOENT && is_whiteout) {
@@ -393,9 +396,6 @@ int img_flatten_entry(struct img_tree *t, struct tar_reader *tar, struct tar_ent
         return set_attributes(t, img_entry_at(t, IMG_ROOT)->inode, e, layer, source, err);
     }
     if (is_whiteout) {
-        if (at.name_size == strlen(WHITEOUT)) {
-            return refuse(e->path, EBADMSG, "is a whiteout without a name", err);
-        }
         r = whiteout(t, &at, layer, stats);
         return r < 0 ? r : 0;
     }

@@ -339,6 +339,21 @@ static int open_oci(struct img_source *s, const char *tag, struct error **err)
     return r == 0 ? open_manifest(s, d, err) : r;
 }
 
+/* Docker shows "app:1" for what other tools write as "docker.io/library/app:1". */
+static bool same_name(const char *stored, const char *asked)
+{
+    static const char *const prefixes[] = {"docker.io/library/", "docker.io/", ""};
+
+    for (size_t i = 0; i < ARRAY_COUNT(prefixes); i++) {
+        const size_t n = strlen(prefixes[i]);
+
+        if (strncmp(stored, prefixes[i], n) == 0 && strcmp(stored + n, asked) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The image of that name, or the only one. */
 static int choose_docker(const json_t *list, const char *tag, const json_t **ret,
                          struct error **err)
@@ -352,7 +367,7 @@ static int choose_docker(const json_t *list, const char *tag, const json_t **ret
         for (size_t k = 0; tag != NULL && k < json_array_size(tags); k++) {
             const char *name = json_string_value(json_array_get(tags, k));
 
-            if (name != NULL && strcmp(name, tag) == 0) {
+            if (name != NULL && same_name(name, tag)) {
                 *ret = image;
                 return 0;
             }
