@@ -417,7 +417,7 @@ def cases():
             ("quote-version", {"version": 6}, "evidence_unknown"),
             ("body-type", {"version": 5, "quote_changes": {"said_body_type": 4}},
              "quote_unsupported"),
-            ("body-type-of-another-tee", {"version": 5, "quote_changes": {"said_body_type": 2}},
+            ("body-type-of-another-tee", {"version": 5, "body_type": 2, "quote_changes": {"tee": 0}},
              "quote_malformed"),
             ("body-size", {"version": 5, "quote_changes": {"said_body_size": 383}},
              "quote_malformed"),

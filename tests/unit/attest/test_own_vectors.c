@@ -166,6 +166,79 @@ static void test_verify_second_trusted_root_is_found(void **state)
     case_free(&c);
 }
 
+static void check_collateral_size(size_t offset, size_t max, enum att_code want)
+{
+    struct test_case c;
+    struct att_root root;
+    struct att_collateral_input input;
+    struct att_blob *blob;
+    uint8_t *large = calloc(1, max + 1);
+
+    assert_non_null(large);
+    own_case("up-to-date", &c);
+    own_root("root.pem", ATT_ROOT_SOFTWARE, &root);
+    for (int empty = 0; empty < 2; empty++) {
+        struct att_collateral *collateral = NULL;
+        struct att_reason why = {0};
+
+        input = case_input(&c);
+        blob = (struct att_blob *)(void *)((char *)&input + offset);
+        *blob = (struct att_blob){.data = large, .size = empty != 0 ? 0 : max + 1};
+        assert_true(att_collateral_new(&input, &root, 1, &collateral, &why) < 0);
+        assert_int_equal(why.code, want);
+        assert_non_null(strstr(why.detail, " bytes"));
+    }
+    case_free(&c);
+    free(large);
+}
+
+static void test_collateral_sizes_are_limited(void **state)
+{
+#define FILE_OF(member) offsetof(struct att_collateral_input, member)
+    check_collateral_size(FILE_OF(tcb_info), ATT_JSON_MAX, ATT_TCB_INFO_MALFORMED);
+    check_collateral_size(FILE_OF(qe_identity), ATT_JSON_MAX, ATT_QE_IDENTITY_MALFORMED);
+    check_collateral_size(FILE_OF(tcb_signing_chain), ATT_CHAIN_MAX, ATT_PEM_MALFORMED);
+    check_collateral_size(FILE_OF(pck_crl), ATT_CRL_MAX, ATT_CRL_MALFORMED);
+    check_collateral_size(FILE_OF(root_ca_crl), ATT_CRL_MAX, ATT_CRL_MALFORMED);
+#undef FILE_OF
+}
+
+static void test_collateral_pck_chain_size_is_limited(void **state)
+{
+    struct att_collateral *collateral = NULL;
+    struct att_collateral_input input;
+    struct att_reason why = {0};
+    struct att_root root;
+    struct test_case c;
+
+    own_case("up-to-date", &c);
+    own_root("root.pem", ATT_ROOT_SOFTWARE, &root);
+    input = case_input(&c);
+    input.pck_chain = (struct att_blob){.data = c.quote.data, .size = ATT_CHAIN_MAX + 1};
+    assert_true(att_collateral_new(&input, &root, 1, &collateral, &why) < 0);
+    assert_int_equal(why.code, ATT_PEM_MALFORMED);
+    case_free(&c);
+}
+
+static void test_verify_evidence_size_is_limited(void **state)
+{
+    uint8_t *large = calloc(1, ATT_EVIDENCE_MAX + 1);
+    struct att_claims claims;
+    struct att_reason why = {0};
+    struct test_case c;
+
+    assert_non_null(large);
+    own_case("up-to-date", &c);
+    memcpy(large, c.quote.data, c.quote.size);
+    assert_true(att_inspect(large, ATT_EVIDENCE_MAX + 1, &claims, &why) < 0);
+    assert_int_equal(why.code, ATT_QUOTE_MALFORMED);
+    assert_non_null(strstr(why.detail, "at most"));
+    assert_true(att_inspect(large, 7, &claims, &why) < 0);
+    assert_int_equal(why.code, ATT_EVIDENCE_UNKNOWN);
+    case_free(&c);
+    free(large);
+}
+
 /* --- the remembered issuer --- */
 
 static void test_verify_remembers_issuer_without_changing_verdicts(void **state)
@@ -364,6 +437,9 @@ int main(void)
         cmocka_unit_test(test_verify_other_root_is_untrusted),
         cmocka_unit_test(test_verify_hardware_root_wants_intels_names),
         cmocka_unit_test(test_verify_second_trusted_root_is_found),
+        cmocka_unit_test(test_collateral_sizes_are_limited),
+        cmocka_unit_test(test_collateral_pck_chain_size_is_limited),
+        cmocka_unit_test(test_verify_evidence_size_is_limited),
         cmocka_unit_test(test_verify_remembers_issuer_without_changing_verdicts),
         cmocka_unit_test(test_verify_one_collateral_serves_many_threads),
         cmocka_unit_test(test_inspect_shows_but_does_not_appraise),

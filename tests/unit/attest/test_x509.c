@@ -156,8 +156,8 @@ static size_t find(const struct cursor *c, const void *needle, size_t size)
     return (size_t)(at - c->p);
 }
 
-static void check_change(const struct cursor *whole, const void *from, size_t size, size_t offset,
-                         uint8_t value, bool in_extension)
+static void check_change(const struct cursor *whole, const void *from, size_t size,
+                         ptrdiff_t offset, uint8_t value, bool in_extension)
 {
     _cleanup_free_ uint8_t *bytes = malloc(whole->left);
     struct att_reason why = {0};
@@ -167,7 +167,7 @@ static void check_change(const struct cursor *whole, const void *from, size_t si
 
     assert_non_null(bytes);
     memcpy(bytes, whole->p, whole->left);
-    bytes[find(whole, from, size) + offset] = value;
+    bytes[(ptrdiff_t)find(whole, from, size) + offset] = value;
     r = x509_cert_parse(cursor_make(bytes, whole->left), &cert, &why);
     if (!in_extension) {
         assert_int_equal(r, -EBADMSG);
@@ -217,6 +217,64 @@ static void test_cert_parse_keeps_to_the_profile(void **state)
     case_free(&c);
 }
 
+static const struct x509_cert *issuer_of(const struct x509_chain *chain)
+{
+    for (size_t i = 0; i < chain->count; i++) {
+        if (chain->certs[i].is_ca && chain->certs[i].path_length == 0) {
+            return &chain->certs[i];
+        }
+    }
+    fail_msg("the chain has no issuing CA");
+    return NULL;
+}
+
+static void test_cert_parse_names_and_extensions_are_der(void **state)
+{
+    static const uint8_t common_name[] = {0x06, 0x03, 0x55, 0x04, 0x03, 0x0c};
+    static const uint8_t key_usage[] = {0x55, 0x1d, 0x0f, 0x01, 0x01, 0xff, 0x04, 0x04, 0x03, 0x02};
+    static const uint8_t constraints[] = {0x55, 0x1d, 0x13, 0x01, 0x01, 0xff, 0x04, 0x08,
+                                          0x30, 0x06, 0x01, 0x01, 0xff, 0x02, 0x01, 0x00};
+    static const uint8_t subject_key[] = {0x55, 0x1d, 0x0e, 0x04, 0x16, 0x04, 0x14};
+    static const uint8_t authority_key[] = {0x55, 0x1d, 0x23, 0x04, 0x18, 0x30, 0x16, 0x80, 0x14};
+    static const struct {
+        const uint8_t *from;
+        size_t size;
+        ptrdiff_t offset;
+        uint8_t value;
+    } changes[] = {
+        {common_name, sizeof(common_name), -4, 0x30},    /* a SEQUENCE for the SET */
+        {common_name, sizeof(common_name), -2, 0x31},    /* a SET for the SEQUENCE */
+        {common_name, sizeof(common_name), 2, 0x80},     /* an OID padded */
+        {common_name, sizeof(common_name), 4, 0x83},     /* an OID unfinished */
+        {common_name, sizeof(common_name), 5, 0x02},     /* a number for a name */
+        {common_name, sizeof(common_name), 7, 0x07},     /* a bell in the name */
+        {common_name, sizeof(common_name), 8, 0xc3},     /* not ASCII */
+        {key_usage, sizeof(key_usage), 5, 0x00},         /* critical FALSE is the default */
+        {key_usage, sizeof(key_usage), 8, 0x04},         /* no BIT STRING */
+        {key_usage, sizeof(key_usage), 10, 0x08},        /* eight unused bits */
+        {constraints, sizeof(constraints), 8, 0x31},     /* no SEQUENCE */
+        {constraints, sizeof(constraints), 12, 0x00},    /* a path length without a CA */
+        {constraints, sizeof(constraints), 15, 0x80},    /* a negative path length */
+        {subject_key, sizeof(subject_key), 5, 0x05},     /* no OCTET STRING */
+        {subject_key, sizeof(subject_key), 6, 0x13},     /* a byte left over */
+        {authority_key, sizeof(authority_key), 5, 0x31}, /* no SEQUENCE */
+        {authority_key, sizeof(authority_key), 8, 0x15}, /* leaves its extension */
+    };
+    struct x509_chain chain;
+    struct test_case c;
+
+    own_case("ppid-with-chain-beside", &c);
+    assert_int_equal(x509_chain_parse(c.pck_chain.data, c.pck_chain.size, "chain", &chain, NULL),
+                     0);
+    for (size_t i = 0; i < ARRAY_COUNT(changes); i++) {
+        print_message("# change %zu\n", i);
+        check_change(&issuer_of(&chain)->whole, changes[i].from, changes[i].size, changes[i].offset,
+                     changes[i].value, false);
+    }
+    x509_chain_done(&chain);
+    case_free(&c);
+}
+
 static void test_pck_parse_is_strict(void **state)
 {
     static const uint8_t arc[] = {0x2a, 0x86, 0x48, 0x86, 0xf8, 0x4d, 0x01, 0x0d, 0x01};
@@ -255,6 +313,8 @@ static void test_pck_parse_is_strict(void **state)
         check_change(&leaf->whole, field, 13, 12, 19, true);
         check_change(&leaf->whole, field, 13, 13, 0x13, true);
     }
+    field[12] = 5; /* 02 02 00 ff: 255, which becomes 511 */
+    check_change(&leaf->whole, field, 13, 15, 0x01, true);
     x509_chain_done(&chain);
     case_free(&c);
 }
@@ -340,6 +400,7 @@ int main(void)
         cmocka_unit_test(test_cert_parse_reads_intels_certificates),
         cmocka_unit_test(test_chain_parse_is_strict_about_pem),
         cmocka_unit_test(test_cert_parse_keeps_to_the_profile),
+        cmocka_unit_test(test_cert_parse_names_and_extensions_are_der),
         cmocka_unit_test(test_pck_parse_is_strict),
         cmocka_unit_test(test_pck_parse_without_extension_is_refused),
         cmocka_unit_test(test_crl_has_finds_exactly_the_listed),
