@@ -249,7 +249,13 @@ int sigstruct_sign(struct sgx_sigstruct *s, struct evp_pkey_st *key, struct erro
         return error_set_errno(err, -r, "signing");
     }
     /* Verified at once: a fault during the private operation must not leave this function. */
-    return sigstruct_set_signature(s, modulus, signature, err);
+    r = sigstruct_set_signature(s, modulus, signature, err);
+    if (r == -EBADMSG) {
+        return error_set(err, EBADMSG,
+                         "what the key signs does not verify under its own modulus: the key is "
+                         "damaged; restore it from a copy");
+    }
+    return r;
 }
 
 int sigstruct_parse(const void *data, size_t size, struct sgx_sigstruct *ret, struct error **err)

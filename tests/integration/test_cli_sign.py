@@ -179,6 +179,16 @@ class CliSign(unittest.TestCase):
             self.assertFalse(os.path.exists(self.path("bad.sig")))
         self.assertIn("none.pem", self.sign(FAILED, "--key", "none.pem").stderr)
 
+    def test_sign_refuses_a_key_with_a_damaged_modulus(self):
+        lines = self.read("key.pem").split(b"\n")
+        at = lines[2]
+        lines[2] = at[:20] + (b"B" if at[20:21] == b"A" else b"A") + at[21:]
+        self.write("damaged.pem", b"\n".join(lines))
+        os.chmod(self.path("damaged.pem"), 0o600)
+        r = self.sign(FAILED, "--key", "damaged.pem", "--out", "damaged.sig")
+        self.assertIn("damaged", r.stderr)
+        self.assertFalse(os.path.exists(self.path("damaged.sig")))
+
     def test_sign_names_the_wrong_option(self):
         key = ["--key", "key.pem"]
         for words, say in ((["--isv-svn", "65536"], "--isv-svn"),
