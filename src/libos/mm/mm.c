@@ -161,6 +161,17 @@ static uint64_t choose_place(uint64_t hint, uint64_t size, uint32_t flags)
     return p != 0 ? p : vma_find_gap(&g_mm.tree, size, low, g_user_end);
 }
 
+/* Is there something of ours in the way (trampolines)? */
+static bool has_internal(uint64_t start, uint64_t end)
+{
+    const struct vma *v = vma_find(&g_mm.tree, start);
+
+    while (v != NULL && v->start < end && (v->flags & VMA_INTERNAL) == 0) {
+        v = vma_next(v);
+    }
+    return v != NULL && v->start < end;
+}
+
 static int64_t place(uint64_t address, uint64_t size, uint32_t flags)
 {
     const uint64_t end = address + size;
@@ -181,6 +192,9 @@ static int64_t place(uint64_t address, uint64_t size, uint32_t flags)
     }
     if ((flags & MAP_FIXED_NOREPLACE) != 0 && !vma_range_free(&g_mm.tree, address, end)) {
         return -EEXIST;
+    }
+    if (has_internal(address, end)) {
+        return -ENOMEM;
     }
     return (int64_t)address;
 }
@@ -290,6 +304,10 @@ int mm_unmap_locked(uint64_t address, uint64_t size)
     while (v != NULL && v->start < end) {
         struct vma *next = vma_next(v);
 
+        if ((v->flags & VMA_INTERNAL) != 0 && !g_mm.clearing) {
+            v = next; /* threads may sleep above it */
+            continue;
+        }
         if ((v->flags & VMA_SHARED) != 0) {
             (void)mm_sync_vma(v, v->start, v->end);
         }
@@ -315,7 +333,9 @@ int mm_unmap(uint64_t address, uint64_t size)
 void mm_clear(void)
 {
     mutex_lock(&g_mm.lock);
+    g_mm.clearing = true;
     (void)mm_unmap_locked(g_user_start, g_user_end - g_user_start);
+    g_mm.clearing = false;
     mutex_unlock(&g_mm.lock);
     g_mm.brk_start = 0;
     g_mm.brk_end = 0;

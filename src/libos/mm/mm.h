@@ -21,6 +21,7 @@ struct mm {
     uint64_t brk_end;
     uint64_t stack_limit; /* bytes the main stack may grow to */
     bool lock_future;     /* mlockall(MCL_FUTURE) */
+    bool clearing;        /* mm_clear is at work: trampolines go too */
 };
 extern struct mm g_mm;
 
