@@ -301,6 +301,158 @@ static void test_tcb_info_counts_are_limited(void **state)
     free(text);
 }
 
+/* --- documents made of members: each one missing, twice, or wrong --- */
+
+struct member {
+    const char *good;
+    const char *bad[4];
+};
+
+#define ISV_LEVEL(status) \
+    "{\"tcb\":{\"isvsvn\":8},\"tcbDate\":\"2024-03-13T00:00:00Z\",\"tcbStatus\":\"" status "\"}"
+#define ZEROS48                                                                                    \
+    "00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000" \
+    "00"                                                                                           \
+    "00"
+
+static const struct member g_identity[] = {
+    {"\"id\":\"QE\"", {"\"id\":\"QVE\"", "\"id\":1"}},
+    {"\"version\":2", {"\"version\":1", "\"version\":3", "\"version\":\"2\""}},
+    {"\"issueDate\":\"2025-01-01T00:00:00Z\"",
+     {"\"issueDate\":\"2025-01-01\"", "\"issueDate\":\"2026-01-01T00:00:00Z\""}},
+    {"\"nextUpdate\":\"2025-02-01T00:00:00Z\"", {"\"nextUpdate\":1738368000"}},
+    {"\"tcbEvaluationDataNumber\":17",
+     {"\"tcbEvaluationDataNumber\":-1", "\"tcbEvaluationDataNumber\":4294967296"}},
+    {"\"miscselect\":\"00000000\"", {"\"miscselect\":\"000000\"", "\"miscselect\":0"}},
+    {"\"miscselectMask\":\"FFFFFFFF\"", {"\"miscselectMask\":\"FFFFFFFG\""}},
+    {"\"attributes\":\"11000000000000000000000000000000\"", {"\"attributes\":\"11\""}},
+    {"\"attributesMask\":\"FBFFFFFFFFFFFFFF0000000000000000\"", {"\"attributesMask\":null"}},
+    {"\"mrsigner\":\"8C4F5775D796503E96137F77C68A829A0056AC8DED70140B081B094490C57BFF\"",
+     {"\"mrsigner\":\"8C4F\""}},
+    {"\"isvprodid\":1", {"\"isvprodid\":65536", "\"isvprodid\":1.5"}},
+    {"\"tcbLevels\":[" ISV_LEVEL("UpToDate") "," ISV_LEVEL("Revoked") "]",
+     {"\"tcbLevels\":[]", "\"tcbLevels\":{}", "\"tcbLevels\":[" ISV_LEVEL("SWHardeningNeeded") "]",
+      "\"tcbLevels\":[{\"tcb\":{},\"tcbDate\":\"2024-03-13T00:00:00Z\",\"tcbStatus\":\"UpToDate\"}"
+      "]"}},
+};
+
+static const struct member g_module[] = {
+    {"\"id\":\"TDX_01\"", {"\"id\":\"\"", "\"id\":\"TDX_01_longer_than_any\""}},
+    {"\"mrsigner\":\"" ZEROS48 "\"", {"\"mrsigner\":\"00\""}},
+    {"\"attributes\":\"0000000000000000\"", {"\"attributes\":\"00\""}},
+    {"\"attributesMask\":\"FFFFFFFFFFFFFFFF\"", {"\"attributesMask\":[]"}},
+    {"\"tcbLevels\":[" ISV_LEVEL("OutOfDate") "]",
+     {"\"tcbLevels\":[" ISV_LEVEL("ConfigurationNeeded") "]",
+      "\"tcbLevels\":[{\"tcb\":{\"isvsvn\":65536},\"tcbDate\":\"2024-03-13T00:00:00Z\","
+      "\"tcbStatus\":\"UpToDate\"}]",
+      "\"tcbLevels\":[{\"tcb\":{\"isvsvn\":1},\"tcbStatus\":\"UpToDate\"}]"}},
+};
+
+enum change { CHANGE_NOTHING, CHANGE_OMIT, CHANGE_REPEAT, CHANGE_BAD };
+
+/* An object of the members, with the one at `index` changed. */
+static size_t build(char *dst, size_t room, const struct member *members, size_t count,
+                    enum change change, size_t index, const char *bad)
+{
+    size_t n = (size_t)snprintf(dst, room, "{");
+
+    for (size_t i = 0; i < count; i++) {
+        enum change now = i == index ? change : CHANGE_NOTHING;
+        const char *text = now == CHANGE_BAD ? bad : members[i].good;
+
+        if (now == CHANGE_OMIT) {
+            continue;
+        }
+        n += (size_t)snprintf(dst + n, room - n, "%s,", text);
+        if (now == CHANGE_REPEAT) {
+            n += (size_t)snprintf(dst + n, room - n, "%s,", text);
+        }
+    }
+    /* One member nobody knows, so that every other one may end in a comma. */
+    n += (size_t)snprintf(dst + n, room - n, "\"new\":[{}]}");
+    return n;
+}
+
+static bool parse_identity(const char *text, size_t size)
+{
+    struct qe_identity qe = {0};
+    struct att_reason why = {0};
+
+    if (qe_identity_parse(cursor_make(text, size), &qe, &why) == 0) {
+        qe_identity_done(&qe);
+        return true;
+    }
+    assert_int_equal(why.code, ATT_QE_IDENTITY_MALFORMED);
+    return false;
+}
+
+static bool parse_module(const char *text, size_t size)
+{
+    static const char head[] = "{\"id\":\"TDX\",\"version\":3," DATES PLATFORM EVALUATION
+                               "\"tdxModule\":{\"mrsigner\":\"" ZEROS48
+                               "\",\"attributes\":\"0000000000000000\",\"attributesMask\":"
+                               "\"FFFFFFFFFFFFFFFF\"},\"tdxModuleIdentities\":[";
+    static const char tail[] =
+        "],\"tcbLevels\":[" LEVEL(TCB ",\"tdxtcbcomponents\":" COMPONENTS) "]}";
+    char whole[8192];
+
+    (void)snprintf(whole, sizeof(whole), "%s%.*s%s", head, (int)size, text, tail);
+    return parse_info(whole) == ATT_NONE;
+}
+
+static void check_members(const struct member *members, size_t count,
+                          bool (*parse)(const char *text, size_t size))
+{
+    char text[4096];
+
+    assert_true(parse(text, build(text, sizeof(text), members, count, CHANGE_NOTHING, 0, NULL)));
+    for (size_t i = 0; i < count; i++) {
+        if (parse(text, build(text, sizeof(text), members, count, CHANGE_OMIT, i, NULL)) ||
+            parse(text, build(text, sizeof(text), members, count, CHANGE_REPEAT, i, NULL))) {
+            fail_msg("accepted without, or twice: %s", members[i].good);
+        }
+        for (size_t j = 0; j < ARRAY_COUNT(members[i].bad) && members[i].bad[j] != NULL; j++) {
+            if (parse(text, build(text, sizeof(text), members, count, CHANGE_BAD, i,
+                                  members[i].bad[j]))) {
+                fail_msg("accepted: %s", members[i].bad[j]);
+            }
+        }
+    }
+}
+
+static void test_qe_identity_each_member_once_and_right(void **state)
+{
+    check_members(g_identity, ARRAY_COUNT(g_identity), parse_identity);
+}
+
+static void test_tdx_module_each_member_once_and_right(void **state)
+{
+    check_members(g_module, ARRAY_COUNT(g_module), parse_module);
+}
+
+static void test_qe_identity_reads_every_field(void **state)
+{
+    struct qe_identity qe;
+    char text[4096];
+    size_t size =
+        build(text, sizeof(text), g_identity, ARRAY_COUNT(g_identity), CHANGE_NOTHING, 0, NULL);
+
+    assert_int_equal(qe_identity_parse(cursor_make(text, size), &qe, NULL), 0);
+    assert_false(qe.tdx);
+    assert_int_equal(qe.issue_date, 1735689600);
+    assert_int_equal(qe.next_update, 1738368000);
+    assert_int_equal(qe.evaluation_number, 17);
+    assert_int_equal(qe.miscselect_mask, 0xffffffff);
+    assert_int_equal(qe.attributes[0], 0x11);
+    assert_int_equal(qe.attributes_mask[0], 0xfb);
+    assert_int_equal(qe.mrsigner[31], 0xff);
+    assert_int_equal(qe.isv_prod_id, 1);
+    assert_int_equal(qe.tcb.count, 2);
+    assert_int_equal(qe.tcb.levels[0].isv_svn, 8);
+    assert_int_equal(qe.tcb.levels[1].status, ATT_TCB_Revoked);
+    qe_identity_done(&qe);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -314,6 +466,9 @@ int main(void)
         cmocka_unit_test(test_tcb_info_reads_every_field),
         cmocka_unit_test(test_tcb_info_refuses_what_is_missing_or_odd),
         cmocka_unit_test(test_tcb_info_counts_are_limited),
+        cmocka_unit_test(test_qe_identity_each_member_once_and_right),
+        cmocka_unit_test(test_tdx_module_each_member_once_and_right),
+        cmocka_unit_test(test_qe_identity_reads_every_field),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
