@@ -188,6 +188,7 @@ void soft_aex(struct soft_thread *th, ucontext_t *uc, const struct soft_regs *re
     soft_flush_open(th);
     save_xstate(frame, e->xfrm, fpstate);
     memcpy(g, regs, sizeof(*regs));
+    g->rflags &= ~X86_TF;
     g->fsbase = fsbase;
     g->gsbase = soft_rdgsbase();
     save_exit_reason(e, g, fault);
@@ -197,7 +198,7 @@ void soft_aex(struct soft_thread *th, ucontext_t *uc, const struct soft_regs *re
     out.rbx = t->linear;
     out.rcx = (uint64_t)soft_aep;
     out.rip = (uint64_t)soft_aep;
-    out.rflags = 0x202;
+    out.rflags = regs->rflags & ~(X86_STATUS_FLAGS | X86_TF | X86_RF);
     soft_regs_to_context(uc, &out);
     clear_xstate(fpstate, e->xfrm);
     t->cssa++;

@@ -369,6 +369,12 @@ soft_leaf_saved:
 soft_leaf_trap:
     ud2
 
+/* What is fetched from ELRANGE by a processor that is not in enclave mode. */
+    .globl  soft_abort_page
+    .hidden soft_abort_page
+soft_abort_page:
+    ud2
+
     .p2align 5
 soft_leaf_xenter:
     LEAF_SAVE
@@ -501,6 +507,11 @@ soft_stub_eexit:
     jz      .Lbad_exit
     cmpl    $0, TH_FLUSH(%rcx)
     jne     .Lflush
+    mov     %rbx, %rax
+    sub     .Llit + LIT_BASE(%rip), %rax
+    cmp     .Llit + LIT_SIZE(%rip), %rax
+    jb      .Lbad_exit
+    mov     TH_CUR(%rcx), %rax
     movl    $LEAF_NONE, TH_LEAF(%rcx)
 soft_stub_commit:
     movq    $0, TCS_OWNER(%rax) /* from here on the thread is outside */

@@ -61,7 +61,7 @@ struct soft_regs {
 #define X86_ZF           (1ull << 6)
 #define X86_TF           (1ull << 8)
 #define X86_STATUS_FLAGS 0x8d5ull /* CF PF AF ZF SF OF */
-#define SOFT_PF_NONE     0u
+#define X86_RF           (1ull << 16)
 
 /* What a leaf came to. */
 struct soft_fault {
@@ -366,6 +366,7 @@ bool soft_is_at_aep(const ucontext_t *uc);
 /* --- entry.S --- */
 
 extern const char soft_ucode_start[], soft_ucode_end[];
+extern const char soft_abort_page[];
 extern const char soft_aep[], soft_after_enclu[], soft_exception[];
 extern const char soft_eresume[], soft_resume_counted[], soft_resume_end[];
 int soft_enter(unsigned long rdi, unsigned long rsi, unsigned long rdx, unsigned int function,
@@ -391,6 +392,9 @@ enum soft_place {
 enum soft_place soft_tramp_fixup(const struct sgx_enclave *e, struct soft_regs *regs);
 /* The enclave address behind the slot of the stub that `stub_rip` lies in. */
 uint64_t soft_slot_next(const struct sgx_enclave *e, uint64_t stub_rip);
+/* Where enclave code goes on after a leaf that will return to `stub_rip`: behind the slot, or at the
+ * slot when the stub is to run again. */
+uint64_t soft_leaf_continues(const struct sgx_enclave *e, uint64_t stub_rip);
 #define SOFT_SLOT_BYTES 5u
 #define SOFT_TRAMP_SIZE 0x4000u
 

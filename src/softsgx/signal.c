@@ -297,7 +297,7 @@ static void locate(struct soft_thread *th, int sig, bool sync, ucontext_t *uc, s
         }
     } else if (th->leaf == LEAF_DONE) {
         p->regs = th->regs;
-        p->regs.rip = soft_slot_next(e, th->regs.rip);
+        p->regs.rip = soft_leaf_continues(e, th->regs.rip);
         p->fs = th->leaf_fs;
         p->inside = true;
     } else if (between(rip, soft_aep, soft_after_enclu) && owns(th, th->last_tcs)) {
@@ -322,12 +322,19 @@ static void raise_from_enter(struct soft_thread *th, ucontext_t *uc, uint64_t le
 static void exit_enclave(struct soft_thread *th, ucontext_t *uc, struct place *p)
 {
     soft_flush_open(th);
-    p->regs.rip = p->regs.rbx;
+    /* Outside, the enclave's own memory reads as all ones: the next fetch is #UD (SDM, EEXIT). */
+    p->regs.rip =
+        soft_in_elrange(th->cur->enclave, p->regs.rbx) ? (uint64_t)soft_abort_page : p->regs.rbx;
     p->regs.rcx = (uint64_t)soft_aep;
     p->fs = th->host_fs;
     soft_regs_to_context(uc, &p->regs);
     th->leaf = LEAF_NONE;
     __atomic_store_n(&th->cur->owner, NULL, __ATOMIC_RELEASE);
+}
+
+static bool canonical(uint64_t addr)
+{
+    return (uint64_t)((int64_t)(addr << 16) >> 16) == addr;
 }
 
 static bool at_enclu(const struct place *p)
@@ -344,7 +351,7 @@ static void on_enclave_fault(struct soft_thread *th, int sig, ucontext_t *uc, st
 
     if (sig == SIGILL && at_enclu(p)) {
         next = p->regs.rip + (p->enclu ? SOFT_SLOT_BYTES : 3);
-        if ((uint32_t)p->regs.rax == ENCLU_EEXIT) {
+        if ((uint32_t)p->regs.rax == ENCLU_EEXIT && canonical(p->regs.rbx)) {
             exit_enclave(th, uc, p);
             return;
         }

@@ -194,6 +194,14 @@ uint64_t soft_slot_next(const struct sgx_enclave *e, uint64_t stub_rip)
     return le64_load(stub + IN_STUB(soft_stub_literals) + LIT_NEXT);
 }
 
+uint64_t soft_leaf_continues(const struct sgx_enclave *e, uint64_t stub_rip)
+{
+    uint64_t off = stub_rip - (uint64_t)e->tramp - COMMON_SIZE;
+    uint64_t next = soft_slot_next(e, stub_rip);
+
+    return off % STUB_SIZE == 0 ? next - SOFT_SLOT_BYTES : next;
+}
+
 enum soft_place soft_tramp_fixup(const struct sgx_enclave *e, struct soft_regs *regs)
 {
     uint64_t off = regs->rip - (uint64_t)e->tramp;

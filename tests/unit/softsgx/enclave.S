@@ -38,7 +38,7 @@ entry:
     sub     %rcx, %rsp
     push    %r10
     push    %r10
-    cmp     $23, %rdi
+    cmp     $24, %rdi
     ja      .Lunknown
     lea     table(%rip), %rcx
     movslq  (%rcx, %rdi, 4), %rax
@@ -230,6 +230,14 @@ op_state:
     add     $8, %rsp
     ret
 
+op_exitto_slot:
+    pop     %rax
+    pop     %rax
+    mov     %rsi, %rbx
+    mov     $4, %eax
+    SLOT_ENCLU test_slot_exitto
+    ud2
+
 /* Moves the interrupted thread on: SSA frames of one page, GPRSGX at its end, RIP at offset 136. */
 op_skip:
     mov     %r10, %rax
@@ -408,6 +416,7 @@ table:
     .long op_accept - table, op_skip - table, op_int80 - table, op_faultloop - table
     .long op_nop_trap - table, op_setfs - table, op_intn - table, op_sysenter - table
     .long op_exitto - table, op_gp - table, op_spin512 - table, op_state - table
+    .long op_exitto_slot - table
     .balign 4096
 test_enclave_end:
     .section .note.GNU-stack, "", @progbits

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright 2026 The nacre authors */
-#include "rig.h"
+#include "unit/softsgx/rig.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 #include "sign/sigstruct.h"
 #include "softsgx/internal.h"
 
-#include "unit.h"
+#include "unit/unit.h"
 
 #define B (&sgx_backend_soft)
 
@@ -84,6 +84,7 @@ void rig_pages(struct rig *rig, const struct rig_options *o)
         ENC_CODE + (uint64_t)(test_slot_exit - test_enclave_start),
         ENC_CODE + (uint64_t)(test_slot_any - test_enclave_start),
         ENC_CODE + (uint64_t)(test_slot_accept - test_enclave_start),
+        ENC_CODE + (uint64_t)(test_slot_exitto - test_enclave_start),
     };
 
     state_dir();
@@ -163,29 +164,40 @@ uint64_t rig_code(const struct rig *rig, const char *label)
     return rig->base + ENC_CODE + (uint64_t)(label - test_enclave_start);
 }
 
+/* The enclave leaves through the outside stack it was first entered with, also when ERESUME came
+ * from somewhere else. So all entries of one nesting level use one place. */
+#define LEVELS      4
+#define LEVEL_STACK 65536
+static __thread _Alignas(64) uint8_t entry_stack[LEVELS][LEVEL_STACK];
+static __thread unsigned level;
+
 struct rig_exit rig_call(struct rig *rig, uint64_t tcs, unsigned function, uint64_t op,
                          uint64_t rsi, uint64_t rdx)
 {
     struct sgx_enclave_run run = {.tcs = tcs};
     struct rig_exit x = {0};
     void *f = (void *)rig->enter;
+    uint8_t *top;
     register uint64_t r8 __asm__("r8") = 0;
     register uint64_t r9 __asm__("r9") = 0;
     uint64_t fn = function;
 
+    assert_true(level < LEVELS);
+    top = entry_stack[level++] + LEVEL_STACK;
     /* The vDSO's contract lets the enclave change every register but RBX, RBP, RSP. */
     __asm__ volatile("mov %%rsp, %%r12\n\t"
-                     "sub $128, %%rsp\n\t" /* red zone */
-                     "and $-16, %%rsp\n\t"
-                     "push %%rax\n\t"
+                     "mov %[top], %%rsp\n\t"
+                     "push %%r12\n\t"
                      "push %[run]\n\t"
                      "call *%[f]\n\t"
-                     "mov %%r12, %%rsp"
+                     "pop %%r12\n\t"
+                     "pop %%rsp"
                      : "=a"(x.ret), "+D"(op), "+S"(rsi), "+d"(rdx), "+c"(fn), "+r"(r8), "+r"(r9)
-                     : [run] "r"(&run), [f] "b"(f)
+                     : [run] "r"(&run), [f] "b"(f), [top] "r"(top)
                      : "r10", "r11", "r12", "memory", "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4",
                        "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13",
                        "xmm14", "xmm15");
+    level--;
     x.function = run.function;
     x.vector = run.exception_vector;
     x.error_code = run.exception_error_code;

@@ -11,7 +11,7 @@
 #include "base/sgx_backend.h"
 #include "softsgx/softsgx.h"
 
-#include "layout.h"
+#include "unit/softsgx/layout.h"
 
 #define RIG_BASE  0x200000000000ull /* valid with and without sanitizers */
 #define RIG_BASE2 0x210000000000ull
@@ -65,7 +65,7 @@ struct rig_exit {
 };
 
 extern const char test_enclave_start[], test_enclave_end[];
-extern const char test_slot_exit[], test_slot_any[], test_slot_accept[];
+extern const char test_slot_exit[], test_slot_any[], test_slot_accept[], test_slot_exitto[];
 extern const char test_gp[], test_ud2[], test_int3[], test_div[], test_syscall[], test_int80[],
     test_intn[], test_sysenter[];
 

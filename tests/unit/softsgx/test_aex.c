@@ -3,7 +3,7 @@
 
 /* Asynchronous exits: which exception, what is saved, what the handler sees, what comes back. */
 
-#include "rig.h"
+#include "unit/softsgx/rig.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -14,7 +14,7 @@
 
 #include "softsgx/internal.h"
 
-#include "unit.h"
+#include "unit/unit.h"
 
 #define EXINFO_ON \
     (&(struct rig_options){.base = RIG_BASE, .threads = 2, .miscselect = SGX_MISC_EXINFO})
@@ -131,10 +131,10 @@ static void test_pf_outside_no_sgx_bit(void **state)
     struct rig_exit x;
 
     rig_build(&rig, EXINFO_ON);
-    x = rig_enter(&rig, 0, OP_READ, 0x100000000000ull, 0);
+    x = rig_enter(&rig, 0, OP_READ, RIG_BASE + (1ull << 36), 0);
     assert_int_equal(x.vector, X86_PF);
     assert_int_equal(x.error_code, X86_PF_U);
-    assert_int_equal(x.addr, 0x100000000000ull);
+    assert_int_equal(x.addr, RIG_BASE + (1ull << 36));
     rig_destroy(&rig);
 }
 

@@ -3,7 +3,7 @@
 
 /* EAUG, EACCEPT, EACCEPTCOPY, EMODPE, EMODPR, EMODT, removal: states and refusals. */
 
-#include "rig.h"
+#include "unit/softsgx/rig.h"
 
 #include <errno.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 
 #include "softsgx/internal.h"
 
-#include "unit.h"
+#include "unit/unit.h"
 
 #define AT   (RIG_BASE + ENC_DYNAMIC)
 #define OFF  ((uint64_t)ENC_DYNAMIC)

@@ -3,7 +3,7 @@
 
 /* ECREATE, EADD, EINIT: what is accepted, and each way to be refused. */
 
-#include "rig.h"
+#include "unit/softsgx/rig.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -19,7 +19,7 @@
 #include "softsgx/einit.h"
 #include "softsgx/internal.h"
 
-#include "unit.h"
+#include "unit/unit.h"
 
 #define B     (&sgx_backend_soft)
 #define PLAIN (&(struct rig_options){.base = RIG_BASE, .threads = 1})

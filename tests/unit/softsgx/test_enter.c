@@ -3,10 +3,11 @@
 
 /* EENTER, EEXIT, ERESUME, the slot path and the trap path, and what is refused at the border. */
 
-#include "rig.h"
+#include "unit/softsgx/rig.h"
 
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -15,7 +16,7 @@
 
 #include "softsgx/internal.h"
 
-#include "unit.h"
+#include "unit/unit.h"
 
 #define PLAIN (&(struct rig_options){.base = RIG_BASE, .threads = 2})
 
@@ -410,6 +411,51 @@ static void test_fork_child_builds_its_own(void **state)
     rig_destroy(&rig);
 }
 
+/* The processor leaves and fetches all ones from where it may not look: the process gets SIGILL. */
+static void eexit_into_elrange(uint64_t op)
+{
+    struct rig rig;
+    int status = -1;
+    pid_t pid;
+
+    rig_build(&rig, PLAIN);
+    pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        struct rig mine;
+
+        sgx_backend_soft.destroy(rig.e);
+        (void)signal(SIGILL, SIG_DFL);
+        rig_build(&mine, PLAIN);
+        (void)rig_enter(&mine, 0, op, rig_code(&mine, test_ud2), 0);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGILL);
+    rig_destroy(&rig);
+}
+
+static void test_eexit_into_elrange_is_no_entry(void **state)
+{
+    eexit_into_elrange(OP_EXITTO);
+    eexit_into_elrange(OP_EXITTO_SLOT);
+}
+
+static void test_eexit_non_canonical_gp(void **state)
+{
+    static const uint64_t ops[] = {OP_EXITTO, OP_EXITTO_SLOT};
+    struct rig rig;
+
+    rig_build(&rig, PLAIN);
+    for (size_t i = 0; i < ARRAY_COUNT(ops); i++) {
+        struct rig_exit x = rig_enter(&rig, 0, ops[i], 1ull << 63, 0);
+
+        assert_refused(x, ENCLU_ERESUME, X86_GP);
+    }
+    rig_destroy(&rig);
+}
+
 static void test_destroy_frees_the_range(void **state)
 {
     struct rig rig;
@@ -441,6 +487,8 @@ int main(void)
         cmocka_unit_test(test_user_handler_resumes_and_returns),
         cmocka_unit_test(test_two_enclaves_in_one_process),
         cmocka_unit_test(test_fork_child_builds_its_own),
+        cmocka_unit_test(test_eexit_into_elrange_is_no_entry),
+        cmocka_unit_test(test_eexit_non_canonical_gp),
         cmocka_unit_test(test_destroy_frees_the_range),
     };
 

@@ -3,7 +3,7 @@
 
 /* EREPORT and EGETKEY: operands, what a key depends on and what it does not, and the fuse key. */
 
-#include "rig.h"
+#include "unit/softsgx/rig.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +17,7 @@
 #include "softsgx/internal.h"
 #include "softsgx/keys.h"
 
-#include "unit.h"
+#include "unit/unit.h"
 
 #define REQ    (RIG_BASE + ENC_DATA + 0x3000)
 #define OUT    (RIG_BASE + ENC_DATA + 0x4000)

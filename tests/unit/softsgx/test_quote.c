@@ -4,7 +4,7 @@
 /* The software root and quoting enclave, end to end with the verifier that checks Intel's quotes.
  */
 
-#include "unit.h"
+#include "unit/unit.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -3,7 +3,7 @@
 
 /* From EREPORT in an enclave to a verifier that knows only the software root. */
 
-#include "unit.h"
+#include "unit/unit.h"
 
 #include <errno.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 #include "sign/sigstruct.h"
 
 #include "quote_support.h"
-#include "rig.h"
+#include "unit/softsgx/rig.h"
 
 #define AT_TARGET (RIG_BASE + ENC_DATA)
 #define AT_DATA   (RIG_BASE + ENC_DATA + 0x200)
