@@ -25,8 +25,8 @@ struct dentry {
     struct inode *inode;   /* a reference; NULL: negative */
     struct superblock *sb;
     struct mount *mounted; /* a mount covers this directory */
-    struct list hash_node; /* in the hash table while the name is valid */
-    struct list lru;       /* while refs == 0 */
+    struct dentry *hash_next; /* in the hash table while the name is valid */
+    struct list lru;          /* while refs == 0 */
     bool hashed;
     uint32_t name_len;
     char *name; /* points to `short_name` when it fits */
@@ -50,6 +50,7 @@ struct path {
     struct dentry *dentry; /* a reference in paths handed out */
 };
 
+/* May be taken again by its holder. */
 void ns_lock(void);
 void ns_unlock(void);
 

@@ -5,6 +5,7 @@
 
 #include "libos/fs/hooks.h"
 #include "libos/fs/locks.h"
+#include "libos/fs/pipe.h"
 #include "libos/fs/xattr.h"
 #include "libos/mm/kmem.h"
 #include "libos/proc/thread.h"
@@ -35,6 +36,9 @@ void inode_destroy(struct inode *inode)
 {
     locks_free(inode->locks);
     xattrs_free(inode->xattrs);
+    if (S_ISFIFO(inode->mode)) {
+        pipe_inode_free(inode->object);
+    }
 }
 
 void inode_put(struct inode *inode)

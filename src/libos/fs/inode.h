@@ -106,6 +106,8 @@ struct inode_ops {
     /* user.* and trusted.*; without these, attributes live in inode->xattrs */
     int64_t (*getxattr)(struct inode *inode, const char *name, void *dst, size_t size);
     int64_t (*listxattr)(struct inode *inode, char *dst, size_t size);
+    /* Something that the file system does not see was changed (xattrs): keep it in memory. */
+    void (*pin)(struct inode *inode);
     /* A file of this inode is being opened: may set file->ops and file->priv, or fail. */
     int (*open)(struct inode *inode, struct file *file);
     /* The last reference went: release what the file system hangs on it, then the inode itself. */
@@ -135,6 +137,7 @@ struct superblock {
 };
 
 #define INODE_APPEND_ONLY 0x01u
+#define INODE_VOLATILE    0x04u /* a directory: its names change by themselves, never cache them */
 #define INODE_DEAD_DIR    0x02u /* a removed directory: nothing can be created in it */
 
 struct inode {

@@ -1,0 +1,730 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The nacre authors */
+
+/*
+ * epoll over anything. Objects inside tell their items through waiter callbacks, which put the item
+ * on the ready list: epoll_wait with something ready costs no exit. Host descriptors are mirrored
+ * in one host epoll (level- or edge-triggered as asked, so that the host keeps that state), and one
+ * thread at a time, the leader, sleeps in it together with its own wake descriptor: a blocking
+ * epoll_wait is one exit. Followers sleep inside and are woken when there is something for them.
+ *
+ * What the host may lie about: which descriptors are ready. Every event's `data` is looked up and
+ * must be a live item; bits that were not asked for are dropped; a false event costs the
+ * application a call that returns EAGAIN.
+ */
+
+#include "libos/fs/epoll.h"
+
+#include "libos/fs/fd_table.h"
+#include "libos/fs/poll.h"
+#include "libos/host/host.h"
+#include "libos/mm/kmem.h"
+#include "libos/proc/thread.h"
+#include "libos/signal/signal.h"
+#include "libos/sys/syscall.h"
+#include "libos/time/clock.h"
+
+#define EVENTS_AT_ONCE 64
+#define NEST_MAX       5
+#define QUEUES_MAX     3 /* wait queues one object can name */
+#define ALWAYS         (EV_ERR | EV_HUP)
+#define MODES          ((uint32_t)EPOLLET | (uint32_t)EPOLLONESHOT | (uint32_t)EPOLLEXCLUSIVE | (uint32_t)EPOLLWAKEUP)
+#define WAKE_DATA      0ull /* in the host epoll: the leader's wake descriptor; items start at 1 */
+#define ITEM_BUCKETS   256u
+#define UNASKED_MAX    16u
+
+struct epoll {
+    struct mutex lock;    /* items; taken before any item's queue lock is */
+    struct spinlock ready_lock;
+    struct list items;    /* struct item.node */
+    struct list ready;    /* struct item.ready_node; ready_lock */
+    struct waitq waiters; /* epoll_wait callers and outer polls */
+    struct item *bucket[ITEM_BUCKETS]; /* by id; lock */
+    uint64_t next_id;
+    uint32_t host_items;
+    int host_fd;           /* the mirror; -1: none */
+    int32_t leader_wake_fd; /* registered in the mirror; -1: none */
+    int32_t leader_tid;     /* whose it is: a descriptor number alone may be used again */
+    uint32_t unasked;       /* waits served from inside since the host was last asked */
+    bool nested;            /* inside another epoll: the mirror exists for good */
+    struct thread *leader;
+    uint32_t depth; /* of epolls inside: 0, 1 … */
+};
+
+struct item {
+    struct list node;       /* epoll.items */
+    struct list ready_node; /* epoll.ready */
+    struct list file_node;  /* file.epoll_items; file.epoll_lock */
+    struct item *id_next;
+    struct epoll *ep;
+    struct file *file; /* not a reference: closing takes the item away first */
+    int fd;
+    uint64_t id;
+    uint64_t data;
+    uint32_t events; /* asked for, with ET, ONESHOT … ; 0 events: disarmed */
+    uint32_t host_events; /* what the host last reported and nobody took */
+    int host_fd;
+    bool on_ready;
+    uint64_t until; /* when a timer will be ready */
+    uint32_t queue_count;
+    struct waiter waiters[QUEUES_MAX];
+};
+
+static const struct file_ops g_epoll_ops;
+
+static struct epoll *epoll_of(const struct file *f)
+{
+    return f->ops == &g_epoll_ops ? f->priv : NULL;
+}
+
+/* ---- ready list ---- */
+
+static void make_ready(struct item *it)
+{
+    struct epoll *ep = it->ep;
+
+    spin_lock(&ep->ready_lock);
+    if (!it->on_ready) {
+        it->on_ready = true;
+        list_insert(&ep->ready, &it->ready_node);
+    }
+    spin_unlock(&ep->ready_lock);
+}
+
+static struct item *item_of_waiter(struct waiter *w)
+{
+    /* `thread` is unused for waiters with a callback: it carries the item */
+    return (struct item *)(void *)w->thread;
+}
+
+/* Called under the object's queue lock. */
+static void item_notify(struct waiter *w, uint32_t events)
+{
+    struct item *it = item_of_waiter(w);
+
+    if ((it->events & ~MODES) == 0 ||
+        (events != 0 && (events & ((it->events & ~MODES) | ALWAYS)) == 0)) {
+        return;
+    }
+    make_ready(it);
+    if ((it->events & (uint32_t)EPOLLEXCLUSIVE) != 0) {
+        (void)waitq_wake(&it->ep->waiters, 1, EV_READ);
+    } else {
+        waitq_wake_all(&it->ep->waiters, EV_READ);
+    }
+}
+
+struct item_table {
+    struct poll_table pt;
+    struct item *it;
+};
+
+static void item_queue(struct poll_table *pt, struct waitq *q)
+{
+    struct item *it = container_of(pt, struct item_table, pt)->it;
+
+    if (it->queue_count < QUEUES_MAX) {
+        struct waiter *w = &it->waiters[it->queue_count++];
+
+        waiter_init(w);
+        w->thread = (struct thread *)(void *)it;
+        w->notify = item_notify;
+        waitq_add(q, w);
+    }
+}
+
+static void item_until(struct poll_table *pt, uint64_t deadline)
+{
+    struct item *it = container_of(pt, struct item_table, pt)->it;
+
+    it->until = MIN(it->until, deadline);
+}
+
+/* What holds now for an item; `attach` registers its queues as well. */
+static uint32_t item_poll(struct item *it, bool attach)
+{
+    struct item_table t = {.it = it};
+
+    t.pt.queue = attach ? item_queue : NULL;
+    t.pt.until = item_until;
+    it->until = WAIT_FOREVER;
+    return (file_poll(it->file, &t.pt) | it->host_events) & ((it->events & ~MODES) | ALWAYS);
+}
+
+/* ---- host mirror ---- */
+
+static int mirror_open(struct epoll *ep)
+{
+    if (ep->host_fd < 0) {
+        int fd = host_epoll_create();
+
+        if (fd < 0) {
+            return fd;
+        }
+        ep->host_fd = fd;
+    }
+    return 0;
+}
+
+static uint32_t mirror_events(const struct item *it)
+{
+    return it->events & ~((uint32_t)EPOLLEXCLUSIVE | (uint32_t)EPOLLWAKEUP);
+}
+
+static int mirror_add(struct item *it)
+{
+    if (it->host_fd < 0) {
+        return 0;
+    }
+    int r = mirror_open(it->ep);
+
+    if (r == 0) {
+        r = host_epoll_ctl(it->ep->host_fd, EPOLL_CTL_ADD, it->host_fd, mirror_events(it), it->id);
+    }
+    if (r == 0) {
+        it->ep->host_items++;
+    }
+    return r;
+}
+
+static void mirror_remove(struct item *it)
+{
+    if (it->host_fd >= 0) {
+        (void)host_epoll_ctl(it->ep->host_fd, EPOLL_CTL_DEL, it->host_fd, 0, 0);
+        it->ep->host_items--;
+    }
+}
+
+/* ---- items ---- */
+
+static struct item *item_find(struct epoll *ep, const struct file *f, int fd)
+{
+    list_for_each(n, &ep->items)
+    {
+        struct item *it = list_entry(n, struct item, node);
+
+        if (it->file == f && it->fd == fd) {
+            return it;
+        }
+    }
+    return NULL;
+}
+
+static struct item *item_by_id(struct epoll *ep, uint64_t id)
+{
+    struct item *it = ep->bucket[id % ITEM_BUCKETS];
+
+    while (it != NULL && it->id != id) {
+        it = it->id_next;
+    }
+    return it;
+}
+
+/* Under ep->lock: takes an item out of everything and frees it. The file's list is the caller's. */
+static void item_destroy(struct item *it)
+{
+    struct epoll *ep = it->ep;
+
+    for (uint32_t i = 0; i < it->queue_count; i++) {
+        waitq_remove(&it->waiters[i]);
+    }
+    mirror_remove(it);
+    spin_lock(&ep->ready_lock);
+    if (it->on_ready) {
+        list_remove(&it->ready_node);
+        it->on_ready = false;
+    }
+    spin_unlock(&ep->ready_lock);
+    struct item **link = &ep->bucket[it->id % ITEM_BUCKETS];
+
+    while (*link != it) {
+        link = &(*link)->id_next;
+    }
+    *link = it->id_next;
+    list_remove(&it->node);
+    kfree(it);
+}
+
+/* Closing races with epoll_ctl(DEL) and with the epoll's own end: one lock orders all three. */
+static struct mutex g_close_lock;
+
+void epoll_file_closed(struct file *f)
+{
+    mutex_lock(&g_close_lock);
+    while (!list_empty(&f->epoll_items)) {
+        struct item *it = list_entry(f->epoll_items.next, struct item, file_node);
+        struct epoll *ep = it->ep;
+
+        mutex_lock(&ep->lock);
+        list_remove(&it->file_node);
+        item_destroy(it);
+        mutex_unlock(&ep->lock);
+    }
+    mutex_unlock(&g_close_lock);
+}
+
+static uint32_t depth_of(const struct file *f)
+{
+    const struct epoll *ep = epoll_of(f);
+
+    return ep == NULL ? 0 : ep->depth + 1;
+}
+
+/* True when `ep` can be reached from `f` through epolls: adding f to ep would close a circle. */
+static bool reaches(const struct file *f, const struct epoll *ep, uint32_t left)
+{
+    struct epoll *inner = epoll_of(f);
+
+    if (inner == NULL) {
+        return false;
+    }
+    if (inner == ep || left == 0) {
+        return true;
+    }
+    list_for_each(n, &inner->items)
+    {
+        if (reaches(list_entry(n, struct item, node)->file, ep, left - 1)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool pollable(const struct file *f)
+{
+    return f->ops->poll != NULL && f->ops != &inode_file_ops;
+}
+
+/* Host items may come into an epoll after it was put into another: its mirror must be there. */
+static int nest(struct epoll *inner)
+{
+    mutex_lock(&inner->lock);
+    int r = mirror_open(inner);
+
+    inner->nested = r == 0;
+    mutex_unlock(&inner->lock);
+    return r;
+}
+
+static int ctl_add(struct epoll *ep, struct file *f, int fd, const struct epoll_event *ev)
+{
+    if (item_find(ep, f, fd) != NULL) {
+        return -EEXIST;
+    }
+    if (depth_of(f) >= NEST_MAX || reaches(f, ep, NEST_MAX)) {
+        return -ELOOP;
+    }
+    struct item *it = kzalloc(sizeof(*it));
+
+    if (it == NULL) {
+        return -ENOMEM;
+    }
+    it->ep = ep;
+    it->file = f;
+    it->fd = fd;
+    it->id = ++ep->next_id;
+    it->data = ev->data;
+    it->events = ev->events;
+    int r = epoll_of(f) == NULL ? 0 : nest(epoll_of(f));
+
+    it->host_fd = file_host_fd(f);
+    it->until = WAIT_FOREVER;
+    list_init(&it->ready_node);
+    list_init(&it->file_node);
+    if (r == 0) {
+        r = mirror_add(it);
+    }
+    if (r < 0) {
+        kfree(it);
+        return r;
+    }
+    it->id_next = ep->bucket[it->id % ITEM_BUCKETS];
+    ep->bucket[it->id % ITEM_BUCKETS] = it;
+    list_insert(&ep->items, &it->node);
+    list_insert(&f->epoll_items, &it->file_node);
+    ep->depth = MAX(ep->depth, depth_of(f));
+    if (item_poll(it, /*attach=*/true) != 0) {
+        make_ready(it);
+        waitq_wake_all(&ep->waiters, EV_READ);
+    }
+    if (it->until != WAIT_FOREVER) { /* sleepers must learn of the new deadline */
+        waitq_wake_all(&ep->waiters, 0);
+    }
+    return 0;
+}
+
+static int ctl_modify(struct epoll *ep, struct item *it, const struct epoll_event *ev)
+{
+    if ((it->events & (uint32_t)EPOLLEXCLUSIVE) != 0) {
+        return -EINVAL;
+    }
+    it->events = ev->events;
+    it->data = ev->data;
+    it->host_events = 0;
+    if (it->host_fd >= 0) {
+        int r = host_epoll_ctl(ep->host_fd, EPOLL_CTL_MOD, it->host_fd, mirror_events(it), it->id);
+
+        if (r < 0) {
+            return r;
+        }
+    }
+    if (item_poll(it, /*attach=*/false) != 0) {
+        make_ready(it);
+    }
+    waitq_wake_all(&ep->waiters, EV_READ);
+    return 0;
+}
+
+int epoll_control(struct file *epf, int op, int fd, struct file *f, const struct epoll_event *ev)
+{
+    struct epoll *ep = epoll_of(epf);
+    int r = 0;
+
+    if (ep == NULL || f == epf) {
+        return -EINVAL;
+    }
+    if (!pollable(f)) {
+        return -EPERM;
+    }
+    if (op != EPOLL_CTL_DEL && (ev->events & (uint32_t)EPOLLEXCLUSIVE) != 0) {
+        const uint32_t ok = EV_IN | EV_OUT | EV_ERR | EV_HUP | MODES;
+
+        if (op == EPOLL_CTL_MOD || (ev->events & ~ok) != 0 ||
+            (ev->events & (uint32_t)EPOLLONESHOT) != 0 || epoll_of(f) != NULL) {
+            return -EINVAL;
+        }
+    }
+    mutex_lock(&g_close_lock);
+    mutex_lock(&ep->lock);
+    struct item *it = item_find(ep, f, fd);
+
+    switch (op) {
+    case EPOLL_CTL_ADD: r = ctl_add(ep, f, fd, ev); break;
+    case EPOLL_CTL_DEL:
+        if (it == NULL) {
+            r = -ENOENT;
+        } else {
+            list_remove(&it->file_node);
+            item_destroy(it);
+        }
+        break;
+    case EPOLL_CTL_MOD: r = it == NULL ? -ENOENT : ctl_modify(ep, it, ev); break;
+    default: r = -EINVAL; break;
+    }
+    mutex_unlock(&ep->lock);
+    mutex_unlock(&g_close_lock);
+    return r;
+}
+
+/* ---- waiting ---- */
+
+/* Takes what is ready. Level-triggered items go back to the end of the list. Under ep->lock. */
+static int harvest(struct epoll *ep, struct epoll_event *out, int max)
+{
+    struct list again;
+    int n = 0;
+
+    list_init(&again);
+    while (n < max) {
+        spin_lock(&ep->ready_lock);
+        if (list_empty(&ep->ready)) {
+            spin_unlock(&ep->ready_lock);
+            break;
+        }
+        struct item *it = list_entry(ep->ready.next, struct item, ready_node);
+
+        list_remove(&it->ready_node);
+        it->on_ready = false;
+        spin_unlock(&ep->ready_lock);
+        uint32_t events = item_poll(it, /*attach=*/false);
+
+        it->host_events = 0;
+        if ((it->events & ~MODES) == 0 || events == 0) {
+            continue;
+        }
+        out[n++] = (struct epoll_event){.events = events, .data = it->data};
+        if ((it->events & (uint32_t)EPOLLONESHOT) != 0) {
+            it->events &= MODES; /* disarmed until EPOLL_CTL_MOD; the host's copy disarmed itself */
+        } else if ((it->events & (uint32_t)EPOLLET) == 0 && it->host_fd < 0) {
+            spin_lock(&ep->ready_lock);
+            it->on_ready = true;
+            list_insert(&again, &it->ready_node);
+            spin_unlock(&ep->ready_lock);
+        }
+    }
+    spin_lock(&ep->ready_lock);
+    while (!list_empty(&again)) {
+        struct list *node = again.next;
+
+        list_remove(node);
+        list_insert(&ep->ready, node);
+    }
+    spin_unlock(&ep->ready_lock);
+    return n;
+}
+
+/* Timers among the items: those that are due become ready; returns when the next will be. */
+static uint64_t check_timers(struct epoll *ep)
+{
+    uint64_t next = WAIT_FOREVER;
+    uint64_t now = 0;
+
+    list_for_each(n, &ep->items)
+    {
+        struct item *it = list_entry(n, struct item, node);
+
+        if (it->until == WAIT_FOREVER) {
+            continue;
+        }
+        now = now == 0 ? clock_monotonic() : now;
+        if (it->until <= now) {
+            if (item_poll(it, /*attach=*/false) != 0) {
+                make_ready(it);
+            }
+        }
+        next = MIN(next, it->until);
+    }
+    return next;
+}
+
+struct host_sleep {
+    struct epoll *ep;
+    struct epoll_event events[EVENTS_AT_ONCE];
+    int max;
+    int count;
+};
+
+/* Registers the leader's wake descriptor and sleeps: one exit in the steady state. */
+static int leader_sleep(void *arg, int wake_fd, int64_t timeout_ns)
+{
+    struct host_sleep *s = arg;
+    struct epoll *ep = s->ep;
+
+    if (ep->leader_wake_fd != wake_fd || ep->leader_tid != thread_current()->tid) {
+        if (ep->leader_wake_fd >= 0) {
+            (void)host_epoll_ctl(ep->host_fd, EPOLL_CTL_DEL, ep->leader_wake_fd, 0, 0);
+            ep->leader_wake_fd = -1;
+        }
+        int r = host_epoll_ctl(ep->host_fd, EPOLL_CTL_ADD, wake_fd, EV_IN, WAKE_DATA);
+
+        if (r < 0 && r != -EEXIST) {
+            return r;
+        }
+        ep->leader_wake_fd = wake_fd;
+        ep->leader_tid = thread_current()->tid;
+    }
+    s->count = host_epoll_wait(ep->host_fd, s->events, (size_t)s->max, timeout_ns);
+    return s->count == -EINTR ? 0 : MIN(s->count, 0);
+}
+
+/* The host's claims become ready items. Under ep->lock. */
+static void take_host_events(struct epoll *ep, const struct host_sleep *s)
+{
+    for (int i = 0; i < s->count; i++) {
+        struct item *it = item_by_id(ep, s->events[i].data);
+
+        if (it == NULL || it->host_fd < 0) {
+            continue;
+        }
+        it->host_events |= s->events[i].events & ((it->events & ~MODES) | ALWAYS);
+        if (it->host_events != 0) {
+            make_ready(it);
+        }
+    }
+}
+
+static void ask_host_now(struct epoll *ep, int max)
+{
+    struct host_sleep s;
+
+    if (ep->host_items == 0 || max <= 0) {
+        return;
+    }
+    s.count = host_epoll_wait(ep->host_fd, s.events, (size_t)MIN(max, EVENTS_AT_ONCE), 0);
+    take_host_events(ep, &s);
+}
+
+/* One sleep, as leader in the host or as follower inside. Called and returns with ep->lock held. */
+static int sleep_once(struct epoll *ep, uint64_t deadline, int max)
+{
+    struct waiter w;
+    int r;
+
+    waiter_init(&w);
+    waitq_add(&ep->waiters, &w);
+    /* what came between the last harvest and here */
+    spin_lock(&ep->ready_lock);
+    bool ready = !list_empty(&ep->ready);
+
+    spin_unlock(&ep->ready_lock);
+    if (ready) {
+        waitq_remove(&w);
+        return 0;
+    }
+    if (ep->host_items > 0 && ep->leader == NULL) {
+        struct host_sleep s = {.ep = ep, .max = MIN(max, EVENTS_AT_ONCE), .count = 0};
+
+        ep->leader = thread_current();
+        mutex_unlock(&ep->lock);
+        r = thread_wait_host(leader_sleep, &s, deadline);
+        mutex_lock(&ep->lock);
+        ep->leader = NULL;
+        take_host_events(ep, &s);
+        waitq_remove(&w);
+        (void)waitq_wake(&ep->waiters, 1, 0); /* a follower leads now */
+    } else {
+        mutex_unlock(&ep->lock);
+        r = thread_wait(deadline);
+        mutex_lock(&ep->lock);
+        waitq_remove(&w);
+    }
+    return r;
+}
+
+static int wait_locked(struct epoll *ep, struct epoll_event *out, int max, uint64_t deadline)
+{
+    bool asked = false;
+
+    for (;;) {
+        uint64_t timer = check_timers(ep);
+        int n = harvest(ep, out, max);
+
+        if (n > 0 && (ep->host_items == 0 || asked || ep->unasked++ < UNASKED_MAX)) {
+            return n;
+        }
+        if (n > 0) { /* busy inside: do not let what is outside starve */
+            ep->unasked = 0;
+            ask_host_now(ep, max - n);
+            return n + harvest(ep, out + n, max - n);
+        }
+        if (deadline == 0 || (deadline != WAIT_FOREVER && clock_monotonic() >= deadline)) {
+            if (asked || ep->host_items == 0) {
+                return 0;
+            }
+            ask_host_now(ep, max);
+            asked = true;
+            continue;
+        }
+        int r = sleep_once(ep, MIN(deadline, timer), max);
+
+        asked = true;
+        if (r < 0 && r != -ETIMEDOUT) {
+            n = harvest(ep, out, max); /* what is ready goes before the signal */
+            return n > 0 ? n : r;
+        }
+        if (r == -ETIMEDOUT && deadline == 0) {
+            return 0;
+        }
+    }
+}
+
+int epoll_wait_events(struct file *epf, struct epoll_event *out, int max, uint64_t deadline)
+{
+    struct epoll *ep = epoll_of(epf);
+
+    if (ep == NULL) {
+        return -EINVAL;
+    }
+    mutex_lock(&ep->lock);
+    int r = wait_locked(ep, out, max, deadline);
+
+    mutex_unlock(&ep->lock);
+    return r;
+}
+
+/* ---- the file: an epoll can be polled itself ---- */
+
+static uint32_t epoll_poll(struct file *f, struct poll_table *pt)
+{
+    struct epoll *ep = f->priv;
+    uint32_t ev = 0;
+
+    poll_queue(pt, &ep->waiters);
+    mutex_lock(&ep->lock);
+    uint64_t timer = check_timers(ep);
+
+    if (timer != WAIT_FOREVER) {
+        poll_until(pt, timer);
+    }
+    list_for_each(n, &ep->items)
+    {
+        struct item *it = list_entry(n, struct item, node);
+
+        if (it->on_ready && item_poll(it, /*attach=*/false) != 0) {
+            ev = EV_READ;
+            break;
+        }
+    }
+    mutex_unlock(&ep->lock);
+    return ev;
+}
+
+/* Waiting for an epoll with host descriptors is waiting for its mirror. */
+static int epoll_host_fd(const struct file *f)
+{
+    const struct epoll *ep = f->priv;
+
+    return ep->host_items > 0 || ep->nested ? ep->host_fd : -1;
+}
+
+static void epoll_release(struct file *f)
+{
+    struct epoll *ep = f->priv;
+
+    mutex_lock(&g_close_lock);
+    mutex_lock(&ep->lock);
+    while (!list_empty(&ep->items)) {
+        struct item *it = list_entry(ep->items.next, struct item, node);
+
+        list_remove(&it->file_node);
+        item_destroy(it);
+    }
+    mutex_unlock(&ep->lock);
+    mutex_unlock(&g_close_lock);
+    if (ep->host_fd >= 0) {
+        (void)host_close(ep->host_fd);
+    }
+    kfree(ep);
+}
+
+static void epoll_fdinfo(struct file *f, struct strbuf *out)
+{
+    struct epoll *ep = f->priv;
+
+    mutex_lock(&ep->lock);
+    list_for_each(n, &ep->items)
+    {
+        const struct item *it = list_entry(n, struct item, node);
+
+        strbuf_printf(out, "tfd: %8d events: %8x data: %16lx\n", it->fd, it->events, it->data);
+    }
+    mutex_unlock(&ep->lock);
+}
+
+static const struct file_ops g_epoll_ops = {
+    .name = "anon_inode:[eventpoll]",
+    .poll = epoll_poll,
+    .host_fd = epoll_host_fd,
+    .fdinfo = epoll_fdinfo,
+    .release = epoll_release,
+};
+
+int epoll_create_file(struct file **ret)
+{
+    struct epoll *ep = kzalloc(sizeof(*ep));
+
+    if (ep == NULL) {
+        return -ENOMEM;
+    }
+    list_init(&ep->items);
+    list_init(&ep->ready);
+    waitq_init(&ep->waiters);
+    ep->host_fd = -1;
+    ep->leader_wake_fd = -1;
+    int r = file_anonymous(&g_epoll_ops, 0, O_RDWR, FILE_STREAM, ep, ret);
+
+    if (r < 0) {
+        kfree(ep);
+    }
+    return r;
+}

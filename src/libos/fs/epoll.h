@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The nacre authors */
+#pragma once
+
+/* epoll instances; the calls are in sys/poll.c. */
+
+#include <linux/eventpoll.h>
+
+#include "libos/fs/file.h"
+#include "libos/lib/strbuf.h"
+
+[[nodiscard]] int epoll_create_file(struct file **ret);
+[[nodiscard]] int epoll_control(struct file *epf, int op, int fd, struct file *f,
+                                const struct epoll_event *ev);
+/* `deadline` 0: do not wait. Number of events, or -EINTR, -EINVAL. */
+[[nodiscard]] int epoll_wait_events(struct file *epf, struct epoll_event *out, int max,
+                                    uint64_t deadline);

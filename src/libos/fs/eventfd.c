@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The nacre authors */
+
+/* eventfd(2). */
+
+#include <linux/eventfd.h>
+
+#include "libos/fs/fd_table.h"
+#include "libos/fs/poll.h"
+#include "libos/lib/strbuf.h"
+#include "libos/mm/kmem.h"
+#include "libos/sys/syscall.h"
+
+#define COUNT_MAX (UINT64_MAX - 1)
+
+#ifndef EFD_SEMAPHORE
+#define EFD_SEMAPHORE 1
+#endif
+
+struct eventfd {
+    struct mutex lock;
+    struct waitq waiters;
+    uint64_t count;
+    bool semaphore;
+};
+
+static int64_t eventfd_read(struct file *f, struct iter *to, uint64_t *pos, uint32_t flags)
+{
+    struct eventfd *e = f->priv;
+    uint64_t value = 0;
+
+    if (to->left < sizeof(value)) {
+        return -EINVAL;
+    }
+    for (;;) {
+        mutex_lock(&e->lock);
+        if (e->count > 0) {
+            value = e->semaphore ? 1 : e->count;
+            e->count -= value;
+            waitq_wake_all(&e->waiters, EV_WRITE);
+        }
+        mutex_unlock(&e->lock);
+        if (value > 0) {
+            return iter_put(to, &value, sizeof(value)) == sizeof(value) ? 8 : -EFAULT;
+        }
+        int r = file_wait(f, EV_IN, file_nonblock(f) || (flags & RWF_NOWAIT) != 0 ? 0 : WAIT_FOREVER);
+
+        if (r < 0) {
+            return r;
+        }
+    }
+}
+
+static int64_t eventfd_write(struct file *f, struct iter *from, uint64_t *pos, uint32_t flags)
+{
+    struct eventfd *e = f->priv;
+    uint64_t value = 0;
+
+    if (from->left < sizeof(value)) {
+        return -EINVAL;
+    }
+    if (iter_take(from, &value, sizeof(value)) < sizeof(value)) {
+        return -EFAULT;
+    }
+    if (value == UINT64_MAX) {
+        return -EINVAL;
+    }
+    for (;;) {
+        bool done = false;
+
+        mutex_lock(&e->lock);
+        if (COUNT_MAX - e->count >= value) {
+            e->count += value;
+            done = true;
+            waitq_wake_all(&e->waiters, EV_READ);
+        }
+        mutex_unlock(&e->lock);
+        if (done) {
+            return 8;
+        }
+        if (file_nonblock(f)) {
+            return -EAGAIN;
+        }
+        /* EV_OUT says "one fits", a larger value may have to wait for more */
+        struct waiter w;
+
+        waiter_init(&w);
+        waitq_add(&e->waiters, &w);
+        int r = COUNT_MAX - __atomic_load_n(&e->count, __ATOMIC_ACQUIRE) >= value
+                    ? 0
+                    : thread_wait(WAIT_FOREVER);
+
+        waitq_remove(&w);
+        if (r < 0) {
+            return r == -EINTR ? -ERESTARTSYS : r;
+        }
+    }
+}
+
+static uint32_t eventfd_poll(struct file *f, struct poll_table *pt)
+{
+    struct eventfd *e = f->priv;
+
+    poll_queue(pt, &e->waiters);
+    uint64_t count = __atomic_load_n(&e->count, __ATOMIC_ACQUIRE);
+
+    return (count > 0 ? EV_READ : 0) | (count < COUNT_MAX ? EV_WRITE : 0);
+}
+
+static void eventfd_fdinfo(struct file *f, struct strbuf *out)
+{
+    const struct eventfd *e = f->priv;
+
+    strbuf_printf(out, "eventfd-count: %16lx\n", e->count);
+}
+
+static void eventfd_release(struct file *f)
+{
+    kfree(f->priv);
+}
+
+static const struct file_ops g_eventfd_ops = {
+    .name = "anon_inode:[eventfd]",
+    .read = eventfd_read,
+    .write = eventfd_write,
+    .poll = eventfd_poll,
+    .fdinfo = eventfd_fdinfo,
+    .release = eventfd_release,
+};
+
+static int64_t eventfd_common(uint32_t count, int flags)
+{
+    struct file *f = NULL;
+
+    if ((flags & ~(O_CLOEXEC | O_NONBLOCK | EFD_SEMAPHORE)) != 0) {
+        return -EINVAL;
+    }
+    struct eventfd *e = kzalloc(sizeof(*e));
+
+    if (e == NULL) {
+        return -ENOMEM;
+    }
+    waitq_init(&e->waiters);
+    e->count = count;
+    e->semaphore = (flags & EFD_SEMAPHORE) != 0;
+    int r = file_anonymous(&g_eventfd_ops, 0, O_RDWR | ((uint32_t)flags & O_NONBLOCK),
+                           FILE_READ | FILE_WRITE | FILE_STREAM, e, &f);
+
+    if (r < 0) {
+        kfree(e);
+        return r;
+    }
+    r = fd_install(f, (flags & O_CLOEXEC) != 0, 0);
+    if (r < 0) {
+        file_put(f);
+    }
+    return r;
+}
+
+SYSCALL_1(eventfd, uint32_t, count)
+{
+    return eventfd_common(count, 0);
+}
+
+SYSCALL_2(eventfd2, uint32_t, count, int, flags)
+{
+    return eventfd_common(count, flags);
+}

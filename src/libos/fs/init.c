@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The nacre authors */
+
+/* Start-up: what is mounted where. */
+
+#include "libos/fs/devfs/devfs.h"
+#include "libos/fs/fd_table.h"
+#include "libos/fs/file.h"
+#include "libos/fs/hostfs/hostfs.h"
+#include "libos/fs/memfs/memfs.h"
+#include "libos/fs/names.h"
+#include "libos/fs/overlay/overlay.h"
+#include "libos/fs/procfs/procfs.h"
+#include "libos/fs/sysfs/sysfs.h"
+#include "libos/host/host_mem.h"
+#include "libos/libos.h"
+
+static int make_root(const struct fs_config *c)
+{
+    struct superblock *sb = c->root_sb;
+    int r = 0;
+
+    if (sb == NULL && c->root_fd < 0) {
+        r = memfs_create(&(struct memfs_options){.mode = 0755}, &sb);
+        return r < 0 ? r : mount_add("/", sb, 0, "tmpfs");
+    }
+    if (sb == NULL) {
+        r = hostfs_create(c->root_fd, /*writable=*/false, &sb);
+        if (r < 0) {
+            return r;
+        }
+    }
+    if (c->root_writable) {
+        r = overlay_create(sb, &sb);
+        if (r < 0) {
+            return r;
+        }
+    }
+    return mount_add("/", sb, 0, c->root_writable ? "overlay" : "/dev/root");
+}
+
+/* A mount point that the root does not have is made when the root can be written, else the mount
+ * is left out: an image without /sys runs without /sys. */
+static int mount_optional(const char *where, struct superblock *sb, uint32_t flags,
+                          const char *source)
+{
+    int r = mount_add(where, sb, flags, source);
+
+    if (r == -ENOENT) {
+        r = name_create(AT_FDCWD, where, &(struct inode_new){.mode = S_IFDIR | 0755}, NULL);
+        r = r < 0 ? r : mount_add(where, sb, flags, source);
+        if (r == -EROFS || r == -ENOENT) {
+            libos_log(LOG_WARNING, "%s: not mounted, the root has no such directory", where);
+            return 0;
+        }
+    }
+    return r;
+}
+
+static int mount_tmp(const char *where, uint32_t mode)
+{
+    struct superblock *sb = NULL;
+    int r = memfs_create(&(struct memfs_options){.mode = mode}, &sb);
+
+    return r < 0 ? r : mount_optional(where, sb, SB_NOSUID | SB_NODEV, "tmpfs");
+}
+
+static int mount_system(const struct fs_config *c)
+{
+    struct superblock *sb = NULL;
+    int r = procfs_create(c, &sb);
+
+    r = r < 0 ? r : mount_optional("/proc", sb, SB_NOSUID | SB_NODEV | SB_NOEXEC, "proc");
+    r = r < 0 ? r : sysfs_create(c, &sb);
+    r = r < 0 ? r : mount_optional("/sys", sb, SB_NOSUID | SB_NODEV | SB_NOEXEC | SB_RDONLY, "sysfs");
+    r = r < 0 ? r : devfs_create(&sb);
+    r = r < 0 ? r : mount_optional("/dev", sb, SB_NOSUID, "devtmpfs");
+    r = r < 0 ? r : mount_tmp("/dev/shm", 01777);
+    return r < 0 ? r : mount_tmp("/tmp", 01777);
+}
+
+static int mount_binds(const struct fs_config *c)
+{
+    for (size_t i = 0; i < c->bind_count; i++) {
+        const struct fs_bind *b = &c->binds[i];
+        struct superblock *sb = NULL;
+
+        (void)host_fd_opened(b->host_fd);
+        int r = hostfs_create(b->host_fd, b->writable, &sb);
+
+        r = r < 0 ? r : mount_optional(b->target, sb, SB_NODEV | SB_NOSUID, "host");
+        if (r < 0) {
+            libos_log(LOG_ERROR, "mounting a host directory on %s failed: %d", b->target, r);
+            return r;
+        }
+    }
+    return 0;
+}
+
+static int open_streams(void)
+{
+    for (int fd = 0; fd < 3; fd++) {
+        struct file *f = NULL;
+
+        (void)host_fd_opened(fd); /* ours from now on: no other file may get this number */
+        int r = hoststream_open(fd, fd == 0 ? O_RDONLY : O_WRONLY, &f);
+
+        if (r == -EBADF) { /* closed, as a daemon's may be */
+            r = file_open_kernel("/dev/null", O_RDWR, &f);
+        }
+        r = r < 0 ? r : fd_install_at(f, /*cloexec=*/false, fd);
+        if (r < 0) {
+            file_put(f);
+            return r;
+        }
+    }
+    return 0;
+}
+
+int fs_init(const struct fs_config *config)
+{
+    if (config->host_cache_max != 0) {
+        hostfs_set_cache_max(config->host_cache_max);
+    }
+    if (config->root_fd >= 0) {
+        (void)host_fd_opened(config->root_fd);
+    }
+    int r = make_root(config);
+
+    r = r < 0 ? r : mount_system(config);
+    r = r < 0 ? r : mount_binds(config);
+    return r < 0 ? r : open_streams();
+}
