@@ -427,8 +427,7 @@ int dentry_make_root(struct superblock *sb, struct dentry **ret)
 void dcache_shrink(struct superblock *sb)
 {
     ns_lock();
-    list_for_each_safe(it, &g_dcache.lru)
-    {
+    list_for_each_safe (it, &g_dcache.lru) {
         struct dentry *d = list_entry(it, struct dentry, lru);
 
         if (sb == NULL || d->sb == sb) {

@@ -24,7 +24,7 @@ struct dentry {
     struct dentry *parent; /* a reference; itself at a root */
     struct inode *inode;   /* a reference; NULL: negative */
     struct superblock *sb;
-    struct mount *mounted; /* a mount covers this directory */
+    struct mount *mounted;    /* a mount covers this directory */
     struct dentry *hash_next; /* in the hash table while the name is valid */
     struct list lru;          /* while refs == 0 */
     bool hashed;

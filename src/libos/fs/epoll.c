@@ -28,21 +28,22 @@
 #define NEST_MAX       5
 #define QUEUES_MAX     3 /* wait queues one object can name */
 #define ALWAYS         (EV_ERR | EV_HUP)
-#define MODES          ((uint32_t)EPOLLET | (uint32_t)EPOLLONESHOT | (uint32_t)EPOLLEXCLUSIVE | (uint32_t)EPOLLWAKEUP)
-#define WAKE_DATA      0ull /* in the host epoll: the leader's wake descriptor; items start at 1 */
-#define ITEM_BUCKETS   256u
-#define UNASKED_MAX    16u
+#define MODES \
+    ((uint32_t)EPOLLET | (uint32_t)EPOLLONESHOT | (uint32_t)EPOLLEXCLUSIVE | (uint32_t)EPOLLWAKEUP)
+#define WAKE_DATA    0ull /* in the host epoll: the leader's wake descriptor; items start at 1 */
+#define ITEM_BUCKETS 256u
+#define UNASKED_MAX  16u
 
 struct epoll {
-    struct mutex lock;    /* items; taken before any item's queue lock is */
+    struct mutex lock; /* items; taken before any item's queue lock is */
     struct spinlock ready_lock;
-    struct list items;    /* struct item.node */
-    struct list ready;    /* struct item.ready_node; ready_lock */
-    struct waitq waiters; /* epoll_wait callers and outer polls */
+    struct list items;                 /* struct item.node */
+    struct list ready;                 /* struct item.ready_node; ready_lock */
+    struct waitq waiters;              /* epoll_wait callers and outer polls */
     struct item *bucket[ITEM_BUCKETS]; /* by id; lock */
     uint64_t next_id;
     uint32_t host_items;
-    int host_fd;           /* the mirror; -1: none */
+    int host_fd;            /* the mirror; -1: none */
     int32_t leader_wake_fd; /* registered in the mirror; -1: none */
     int32_t leader_tid;     /* whose it is: a descriptor number alone may be used again */
     uint32_t unasked;       /* waits served from inside since the host was last asked */
@@ -61,7 +62,7 @@ struct item {
     int fd;
     uint64_t id;
     uint64_t data;
-    uint32_t events; /* asked for, with ET, ONESHOT … ; 0 events: disarmed */
+    uint32_t events;      /* asked for, with ET, ONESHOT … ; 0 events: disarmed */
     uint32_t host_events; /* what the host last reported and nobody took */
     int host_fd;
     bool on_ready;
@@ -199,8 +200,7 @@ static void mirror_remove(struct item *it)
 
 static struct item *item_find(struct epoll *ep, const struct file *f, int fd)
 {
-    list_for_each(n, &ep->items)
-    {
+    list_for_each (n, &ep->items) {
         struct item *it = list_entry(n, struct item, node);
 
         if (it->file == f && it->fd == fd) {
@@ -281,8 +281,7 @@ static bool reaches(const struct file *f, const struct epoll *ep, uint32_t left)
     if (inner == ep || left == 0) {
         return true;
     }
-    list_for_each(n, &inner->items)
-    {
+    list_for_each (n, &inner->items) {
         if (reaches(list_entry(n, struct item, node)->file, ep, left - 1)) {
             return true;
         }
@@ -469,8 +468,7 @@ static uint64_t check_timers(struct epoll *ep)
     uint64_t next = WAIT_FOREVER;
     uint64_t now = 0;
 
-    list_for_each(n, &ep->items)
-    {
+    list_for_each (n, &ep->items) {
         struct item *it = list_entry(n, struct item, node);
 
         if (it->until == WAIT_FOREVER) {
@@ -646,8 +644,7 @@ static uint32_t epoll_poll(struct file *f, struct poll_table *pt)
     if (timer != WAIT_FOREVER) {
         poll_until(pt, timer);
     }
-    list_for_each(n, &ep->items)
-    {
+    list_for_each (n, &ep->items) {
         struct item *it = list_entry(n, struct item, node);
 
         if (it->on_ready && item_poll(it, /*attach=*/false) != 0) {
@@ -692,8 +689,7 @@ static void epoll_fdinfo(struct file *f, struct strbuf *out)
     struct epoll *ep = f->priv;
 
     mutex_lock(&ep->lock);
-    list_for_each(n, &ep->items)
-    {
+    list_for_each (n, &ep->items) {
         const struct item *it = list_entry(n, struct item, node);
 
         strbuf_printf(out, "tfd: %8d events: %8x data: %16lx\n", it->fd, it->events, it->data);

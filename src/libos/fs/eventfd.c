@@ -3,8 +3,6 @@
 
 /* eventfd(2). */
 
-#include <linux/eventfd.h>
-
 #include "libos/fs/fd_table.h"
 #include "libos/fs/poll.h"
 #include "libos/lib/strbuf.h"
@@ -13,9 +11,7 @@
 
 #define COUNT_MAX (UINT64_MAX - 1)
 
-#ifndef EFD_SEMAPHORE
 #define EFD_SEMAPHORE 1
-#endif
 
 struct eventfd {
     struct mutex lock;
@@ -43,7 +39,8 @@ static int64_t eventfd_read(struct file *f, struct iter *to, uint64_t *pos, uint
         if (value > 0) {
             return iter_put(to, &value, sizeof(value)) == sizeof(value) ? 8 : -EFAULT;
         }
-        int r = file_wait(f, EV_IN, file_nonblock(f) || (flags & RWF_NOWAIT) != 0 ? 0 : WAIT_FOREVER);
+        int r =
+            file_wait(f, EV_IN, file_nonblock(f) || (flags & RWF_NOWAIT) != 0 ? 0 : WAIT_FOREVER);
 
         if (r < 0) {
             return r;

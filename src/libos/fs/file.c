@@ -13,6 +13,8 @@
 #include "libos/fs/notify.h"
 #include "libos/fs/pipe.h"
 #include "libos/fs/poll.h"
+#include "libos/lib/str.h"
+#include "libos/libos.h"
 #include "libos/mm/kmem.h"
 #include "libos/signal/signal.h"
 #include "libos/sys/limits.h"
@@ -61,8 +63,7 @@ void file_put(struct file *f)
     if (f->inode != NULL && (f->mode & FILE_PATH) == 0) {
         locks_released(f);
         if (notify_active() && (f->mode & FILE_ANON) == 0) {
-            notify_path(&f->path,
-                        (f->mode & FILE_WRITE) != 0 ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
+            notify_path(&f->path, (f->mode & FILE_WRITE) != 0 ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
         }
     }
     if (f->ops != NULL && f->ops->release != NULL) {
@@ -159,6 +160,17 @@ int file_on_inode(struct inode *inode, const char *name, const struct file_ops *
     return 0;
 }
 
+void file_label(const struct file_ops *ops, uint64_t ino, char *dst, size_t size)
+{
+    const char *open = str_chr(ops->name, '[');
+
+    if (open != NULL && open[1] == '%') {
+        (void)kprintf(dst, size, "%s:[%lu]", ops->name[0] == 'p' ? "pipe" : "socket", ino);
+    } else {
+        str_copy(dst, size, ops->name);
+    }
+}
+
 int file_anonymous(const struct file_ops *ops, uint32_t type, uint32_t flags, uint32_t mode,
                    void *priv, struct file **ret)
 {
@@ -178,7 +190,7 @@ int file_anonymous(const struct file_ops *ops, uint32_t type, uint32_t flags, ui
     if (r < 0) {
         return r;
     }
-    (void)kprintf(name, sizeof(name), ops->name, inode->ino);
+    file_label(ops, inode->ino, name, sizeof(name));
     r = file_on_inode(inode, name, ops, flags, mode, priv, ret);
     if (r < 0) {
         inode_put(inode);
@@ -264,8 +276,8 @@ static void strip_set_id(struct inode *inode)
 static int64_t inode_write(struct file *f, struct iter *from, uint64_t *pos, uint32_t flags)
 {
     struct inode *inode = f->inode;
-    bool append = (__atomic_load_n(&f->flags, __ATOMIC_RELAXED) & O_APPEND) != 0 ||
-                  (flags & RWF_APPEND) != 0;
+    bool append =
+        (__atomic_load_n(&f->flags, __ATOMIC_RELAXED) & O_APPEND) != 0 || (flags & RWF_APPEND) != 0;
 
     if (inode->ops->write == NULL) {
         return -EINVAL;
@@ -551,8 +563,8 @@ int file_deny_write(struct file *f)
         if (n > 0) {
             return -ETXTBSY;
         }
-    } while (!__atomic_compare_exchange_n(&f->inode->write_count, &n, n - 1, true,
-                                          __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
+    } while (!__atomic_compare_exchange_n(&f->inode->write_count, &n, n - 1, true, __ATOMIC_ACQ_REL,
+                                          __ATOMIC_RELAXED));
     return 0;
 }
 

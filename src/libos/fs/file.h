@@ -20,7 +20,9 @@ struct strbuf;
 #define FILE_ANON   0x10u /* no name in the tree: /proc shows ops->name */
 
 struct file_ops {
-    const char *name; /* "pipe:[%lu]", "anon_inode:[eventfd]" … for descriptors without a name */
+    /* What /proc shows for descriptors without a name: "anon_inode:[eventfd]" …; "pipe:[%lu]" and
+     * "socket:[%lu]" get the inode number. */
+    const char *name;
     /* `pos` is NULL for streams. `flags`: RWF_* of this call. */
     int64_t (*read)(struct file *f, struct iter *to, uint64_t *pos, uint32_t flags);
     int64_t (*write)(struct file *f, struct iter *from, uint64_t *pos, uint32_t flags);
@@ -101,6 +103,7 @@ void file_allow_write(struct file *f);
 /* The same on an inode of the caller's, whose reference it takes over on success. */
 [[nodiscard]] int file_on_inode(struct inode *inode, const char *name, const struct file_ops *ops,
                                 uint32_t flags, uint32_t mode, void *priv, struct file **ret);
+void file_label(const struct file_ops *ops, uint64_t ino, char *dst, size_t size);
 [[nodiscard]] int64_t file_read_iter(struct file *f, struct iter *to, uint64_t *pos,
                                      uint32_t flags);
 [[nodiscard]] int64_t file_write_iter(struct file *f, struct iter *from, uint64_t *pos,

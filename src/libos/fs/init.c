@@ -72,7 +72,8 @@ static int mount_system(const struct fs_config *c)
 
     r = r < 0 ? r : mount_optional("/proc", sb, SB_NOSUID | SB_NODEV | SB_NOEXEC, "proc");
     r = r < 0 ? r : sysfs_create(c, &sb);
-    r = r < 0 ? r : mount_optional("/sys", sb, SB_NOSUID | SB_NODEV | SB_NOEXEC | SB_RDONLY, "sysfs");
+    r = r < 0 ? r
+              : mount_optional("/sys", sb, SB_NOSUID | SB_NODEV | SB_NOEXEC | SB_RDONLY, "sysfs");
     r = r < 0 ? r : devfs_create(&sb);
     r = r < 0 ? r : mount_optional("/dev", sb, SB_NOSUID, "devtmpfs");
     r = r < 0 ? r : mount_tmp("/dev/shm", 01777);

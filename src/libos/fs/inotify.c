@@ -123,8 +123,7 @@ static void tell(struct inode *inode, uint32_t mask, uint32_t cookie, const char
     size_t drops = 0;
 
     mutex_lock(&g_mutex);
-    list_for_each_safe(it, &inode->watches)
-    {
+    list_for_each_safe (it, &inode->watches) {
         struct watch *w = list_entry(it, struct watch, in_inode);
         uint32_t bits = mask & IN_ALL_EVENTS;
 
@@ -197,14 +196,14 @@ void notify_gone(struct inode *inode)
 
 static int64_t put_event(struct iter *to, const struct event *e)
 {
-    struct inotify_event head = {
-        .wd = e->wd, .mask = e->mask, .cookie = e->cookie, .len = e->len};
+    struct inotify_event head = {.wd = e->wd, .mask = e->mask, .cookie = e->cookie, .len = e->len};
     size_t want = sizeof(head) + e->len;
 
     if (to->left < want) {
         return -EINVAL;
     }
-    if (iter_put(to, &head, sizeof(head)) < sizeof(head) || iter_put(to, e->name, e->len) < e->len) {
+    if (iter_put(to, &head, sizeof(head)) < sizeof(head) ||
+        iter_put(to, e->name, e->len) < e->len) {
         return -EFAULT;
     }
     return (int64_t)want;
@@ -268,8 +267,7 @@ static int64_t inotify_ioctl(struct file *f, uint32_t request, uint64_t arg)
         return -ENOTTY;
     }
     mutex_lock(&g_mutex);
-    list_for_each(it, &in->events)
-    {
+    list_for_each (it, &in->events) {
         n += (int32_t)(sizeof(struct inotify_event) + list_entry(it, struct event, node)->len);
     }
     mutex_unlock(&g_mutex);
@@ -293,8 +291,7 @@ static void inotify_release(struct file *f)
         }
         inode_put(drop);
     }
-    list_for_each_safe(it, &in->events)
-    {
+    list_for_each_safe (it, &in->events) {
         kfree(list_entry(it, struct event, node));
     }
     kfree(in);
@@ -354,8 +351,7 @@ static int add_watch(struct instance *in, struct inode *inode, uint32_t mask)
     int r = -ENOMEM;
 
     mutex_lock(&g_mutex);
-    list_for_each(it, &inode->watches)
-    {
+    list_for_each (it, &inode->watches) {
         struct watch *w = list_entry(it, struct watch, in_inode);
 
         if (w->instance == in) {
@@ -433,8 +429,7 @@ SYSCALL_2(inotify_rm_watch, int, fd, int32_t, wd)
     struct instance *in = f->priv;
 
     mutex_lock(&g_mutex);
-    list_for_each(it, &in->watches)
-    {
+    list_for_each (it, &in->watches) {
         struct watch *w = list_entry(it, struct watch, in_instance);
 
         if (w->wd == wd) {

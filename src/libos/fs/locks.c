@@ -43,8 +43,7 @@ void locks_free(struct inode_locks *l)
     if (l == NULL) {
         return;
     }
-    list_for_each_safe(it, &l->held)
-    {
+    list_for_each_safe (it, &l->held) {
         kfree(list_entry(it, struct file_lock, node));
     }
     kfree(l);
@@ -98,8 +97,7 @@ static bool conflicts(const struct file_lock *l, const struct lock_request *req,
 static struct file_lock *find_conflict(struct inode_locks *l, const struct lock_request *req,
                                        const void *owner)
 {
-    list_for_each(it, &l->held)
-    {
+    list_for_each (it, &l->held) {
         struct file_lock *held = list_entry(it, struct file_lock, node);
 
         if (conflicts(held, req, owner)) {
@@ -117,8 +115,7 @@ static bool would_deadlock(const void *owner, const void *by)
         if (by == owner) {
             return true;
         }
-        list_for_each(it, &g_blocked)
-        {
+        list_for_each (it, &g_blocked) {
             const struct blocked *b = list_entry(it, struct blocked, node);
 
             if (b->owner == by) {
@@ -151,12 +148,10 @@ static struct file_lock *lock_new(const struct lock_request *req, const void *ow
 static void cut_out(struct inode_locks *l, const struct lock_request *req, const void *owner,
                     struct file_lock **spare)
 {
-    list_for_each_safe(it, &l->held)
-    {
+    list_for_each_safe (it, &l->held) {
         struct file_lock *old = list_entry(it, struct file_lock, node);
 
-        if (old->kind != req->kind || old->owner != owner ||
-            !overlap(old, req->start, req->end)) {
+        if (old->kind != req->kind || old->owner != owner || !overlap(old, req->start, req->end)) {
             continue;
         }
         if (old->start < req->start && old->end > req->end) {
@@ -184,8 +179,7 @@ static void cut_out(struct inode_locks *l, const struct lock_request *req, const
 /* Joins `fresh` with neighbours of the same type. */
 static void join(struct inode_locks *l, struct file_lock *fresh)
 {
-    list_for_each_safe(it, &l->held)
-    {
+    list_for_each_safe (it, &l->held) {
         struct file_lock *old = list_entry(it, struct file_lock, node);
 
         if (old == fresh || old->kind != fresh->kind || old->owner != fresh->owner ||
@@ -317,8 +311,7 @@ static void drop_owned(struct inode *inode, enum lock_kind kind, const void *own
         return;
     }
     mutex_lock(&g_locks_mutex);
-    list_for_each_safe(it, &l->held)
-    {
+    list_for_each_safe (it, &l->held) {
         struct file_lock *held = list_entry(it, struct file_lock, node);
 
         if (held->kind == kind && held->owner == owner) {

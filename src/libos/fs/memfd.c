@@ -5,20 +5,19 @@
 
 #include <linux/memfd.h>
 
+#include "libos/fs/fd_table.h"
 #include "libos/fs/memfs/memfs.h"
 #include "libos/lib/str.h"
 #include "libos/libos.h"
 #include "libos/mm/user.h"
 #include "libos/proc/thread.h"
 #include "libos/sys/syscall.h"
-#include "libos/fs/fd_table.h"
 
 #define MEMFD_PREFIX   "/memfd:"
 #define MEMFD_NAME_MAX 249u
 #define SEALABLE       0x80000000u /* in inode->seals: this file takes seals */
-#define SEALS_KNOWN                                                                        \
-    ((uint32_t)(F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE |                 \
-                F_SEAL_FUTURE_WRITE))
+#define SEALS_KNOWN \
+    ((uint32_t)(F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))
 
 int memfd_create_file(const char *name, uint32_t flags, struct file **ret)
 {

@@ -13,8 +13,7 @@ static struct list g_mounts;
 static struct mount *g_root;
 static int g_next_id = 20;
 
-static int mount_make(struct superblock *sb, uint32_t flags, const char *source,
-                      struct mount **ret)
+static int mount_make(struct superblock *sb, uint32_t flags, const char *source, struct mount **ret)
 {
     struct mount *m = kzalloc(sizeof(*m));
 
@@ -80,8 +79,7 @@ void mount_for_each(void (*f)(const struct mount *m, void *arg), void *arg)
 {
     ns_lock();
     if (g_mounts.next != NULL) {
-        list_for_each(it, &g_mounts)
-        {
+        list_for_each (it, &g_mounts) {
             f(list_entry(it, struct mount, node), arg);
         }
     }

@@ -334,8 +334,7 @@ static int rename_check(const struct name_walk *a, const struct name_walk *b, st
     if ((flags & RENAME_EXCHANGE) != 0 && target->inode == NULL) {
         return -ENOENT;
     }
-    if (!source_dir && (flags & RENAME_EXCHANGE) == 0 &&
-        (a->trailing_slash || b->trailing_slash)) {
+    if (!source_dir && (flags & RENAME_EXCHANGE) == 0 && (a->trailing_slash || b->trailing_slash)) {
         return -ENOTDIR;
     }
     if ((flags & RENAME_EXCHANGE) != 0 && b->trailing_slash && !S_ISDIR(target->inode->mode)) {
@@ -398,8 +397,8 @@ static int rename_do(struct name_walk *a, struct name_walk *b, struct dentry *so
         inode_put(replaced);
         return -EPERM;
     }
-    int r = from->ops->rename(from, &a->last, moved, to, &b->last, replaced,
-                              flags & RENAME_EXCHANGE);
+    int r =
+        from->ops->rename(from, &a->last, moved, to, &b->last, replaced, flags & RENAME_EXCHANGE);
 
     if (r == 0) {
         if (notify_active()) {

@@ -9,7 +9,7 @@
 #include "libos/fs/mount.h"
 #include "libos/fs/names.h"
 #include "libos/fs/notify.h"
-#include "libos/mm/kmem.h"
+#include "libos/libos.h"
 #include "libos/proc/thread.h"
 #include "libos/time/clock.h"
 
@@ -82,7 +82,8 @@ static int open_checked(const struct path *p, uint32_t flags, bool created, stru
     }
     struct file *f = NULL;
 
-    r = file_open_path(p, flags & ~(uint32_t)(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC), &f);
+    r = file_open_path(p, flags & ~(uint32_t)(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC),
+                       &f);
     if (r < 0) {
         return r;
     }
@@ -142,7 +143,8 @@ static int open_tmpfile(int dirfd, const char *name, uint32_t flags, uint32_t mo
         .gid = process_current()->fsgid,
     };
 
-    r = mount_read_only(dir.mnt) ? -EROFS : inode_permission(path_inode(&dir), MAY_WRITE | MAY_EXEC, false);
+    r = mount_read_only(dir.mnt) ? -EROFS
+                                 : inode_permission(path_inode(&dir), MAY_WRITE | MAY_EXEC, false);
     if (r == 0 && path_inode(&dir)->ops->tmpfile == NULL) {
         r = -EOPNOTSUPP;
     }

@@ -109,8 +109,8 @@ static int host_set_make(struct host_set *s, const struct poll_item *items, size
         int fd = items[i].file == NULL ? -1 : file_host_fd(items[i].file);
 
         if (fd >= 0) {
-            s->fds[s->count++] = (struct host_pollfd){
-                .fd = fd, .events = (int16_t)(items[i].events & 0x7fff)};
+            s->fds[s->count++] =
+                (struct host_pollfd){.fd = fd, .events = (int16_t)(items[i].events & 0x7fff)};
         }
     }
     return 0;

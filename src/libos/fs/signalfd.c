@@ -78,7 +78,8 @@ static int64_t signalfd_read(struct file *f, struct iter *to, uint64_t *pos, uin
         if (n != 0) {
             return n;
         }
-        int r = file_wait(f, EV_IN, file_nonblock(f) || (flags & RWF_NOWAIT) != 0 ? 0 : WAIT_FOREVER);
+        int r =
+            file_wait(f, EV_IN, file_nonblock(f) || (flags & RWF_NOWAIT) != 0 ? 0 : WAIT_FOREVER);
 
         if (r < 0) {
             return r;

@@ -99,7 +99,8 @@ static int64_t timerfd_read(struct file *f, struct iter *to, uint64_t *pos, uint
         if (n > 0) {
             return iter_put(to, &n, sizeof(n)) == sizeof(n) ? 8 : -EFAULT;
         }
-        int r = file_wait(f, EV_IN, file_nonblock(f) || (flags & RWF_NOWAIT) != 0 ? 0 : WAIT_FOREVER);
+        int r =
+            file_wait(f, EV_IN, file_nonblock(f) || (flags & RWF_NOWAIT) != 0 ? 0 : WAIT_FOREVER);
 
         if (r < 0) {
             return r;

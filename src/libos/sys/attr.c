@@ -339,23 +339,24 @@ static int64_t do_remove(const struct path *p, uint64_t user_name)
     return mount_read_only(p->mnt) ? -EROFS : xattr_remove(path_inode(p), name);
 }
 
-#define WITH_OBJECT_(fd, path, follow, call)                       \
-    struct path p = {0};                                           \
-    int64_t r = xattr_object((fd), (path), (follow), &p);          \
-    if (r == 0) {                                                  \
-        r = (call);                                                \
-        path_put(&p);                                              \
-    }                                                              \
+/* The body of each call below: `call` on the object `p` that the arguments name. */
+#define WITH_OBJECT_(from_fd, from_name, follow, call)              \
+    struct path p = {0};                                            \
+    int64_t r = xattr_object((from_fd), (from_name), (follow), &p); \
+    if (r == 0) {                                                   \
+        r = (call);                                                 \
+        path_put(&p);                                               \
+    }                                                               \
     return r
 
-SYSCALL_4(getxattr, uint64_t, path, uint64_t, name, uint64_t, value, uint64_t, size)
+SYSCALL_4(getxattr, uint64_t, user_path, uint64_t, name, uint64_t, value, uint64_t, size)
 {
-    WITH_OBJECT_(-1, path, true, do_get(&p, name, value, size));
+    WITH_OBJECT_(-1, user_path, true, do_get(&p, name, value, size));
 }
 
-SYSCALL_4(lgetxattr, uint64_t, path, uint64_t, name, uint64_t, value, uint64_t, size)
+SYSCALL_4(lgetxattr, uint64_t, user_path, uint64_t, name, uint64_t, value, uint64_t, size)
 {
-    WITH_OBJECT_(-1, path, false, do_get(&p, name, value, size));
+    WITH_OBJECT_(-1, user_path, false, do_get(&p, name, value, size));
 }
 
 SYSCALL_4(fgetxattr, int, fd, uint64_t, name, uint64_t, value, uint64_t, size)
@@ -363,14 +364,16 @@ SYSCALL_4(fgetxattr, int, fd, uint64_t, name, uint64_t, value, uint64_t, size)
     WITH_OBJECT_(fd, 0, false, do_get(&p, name, value, size));
 }
 
-SYSCALL_5(setxattr, uint64_t, path, uint64_t, name, uint64_t, value, uint64_t, size, int, flags)
+SYSCALL_5(setxattr, uint64_t, user_path, uint64_t, name, uint64_t, value, uint64_t, size, int,
+          flags)
 {
-    WITH_OBJECT_(-1, path, true, do_set(&p, name, value, size, flags));
+    WITH_OBJECT_(-1, user_path, true, do_set(&p, name, value, size, flags));
 }
 
-SYSCALL_5(lsetxattr, uint64_t, path, uint64_t, name, uint64_t, value, uint64_t, size, int, flags)
+SYSCALL_5(lsetxattr, uint64_t, user_path, uint64_t, name, uint64_t, value, uint64_t, size, int,
+          flags)
 {
-    WITH_OBJECT_(-1, path, false, do_set(&p, name, value, size, flags));
+    WITH_OBJECT_(-1, user_path, false, do_set(&p, name, value, size, flags));
 }
 
 SYSCALL_5(fsetxattr, int, fd, uint64_t, name, uint64_t, value, uint64_t, size, int, flags)
@@ -378,14 +381,14 @@ SYSCALL_5(fsetxattr, int, fd, uint64_t, name, uint64_t, value, uint64_t, size, i
     WITH_OBJECT_(fd, 0, false, do_set(&p, name, value, size, flags));
 }
 
-SYSCALL_3(listxattr, uint64_t, path, uint64_t, list, uint64_t, size)
+SYSCALL_3(listxattr, uint64_t, user_path, uint64_t, list, uint64_t, size)
 {
-    WITH_OBJECT_(-1, path, true, do_list(&p, list, size));
+    WITH_OBJECT_(-1, user_path, true, do_list(&p, list, size));
 }
 
-SYSCALL_3(llistxattr, uint64_t, path, uint64_t, list, uint64_t, size)
+SYSCALL_3(llistxattr, uint64_t, user_path, uint64_t, list, uint64_t, size)
 {
-    WITH_OBJECT_(-1, path, false, do_list(&p, list, size));
+    WITH_OBJECT_(-1, user_path, false, do_list(&p, list, size));
 }
 
 SYSCALL_3(flistxattr, int, fd, uint64_t, list, uint64_t, size)
@@ -393,14 +396,14 @@ SYSCALL_3(flistxattr, int, fd, uint64_t, list, uint64_t, size)
     WITH_OBJECT_(fd, 0, false, do_list(&p, list, size));
 }
 
-SYSCALL_2(removexattr, uint64_t, path, uint64_t, name)
+SYSCALL_2(removexattr, uint64_t, user_path, uint64_t, name)
 {
-    WITH_OBJECT_(-1, path, true, do_remove(&p, name));
+    WITH_OBJECT_(-1, user_path, true, do_remove(&p, name));
 }
 
-SYSCALL_2(lremovexattr, uint64_t, path, uint64_t, name)
+SYSCALL_2(lremovexattr, uint64_t, user_path, uint64_t, name)
 {
-    WITH_OBJECT_(-1, path, false, do_remove(&p, name));
+    WITH_OBJECT_(-1, user_path, false, do_remove(&p, name));
 }
 
 SYSCALL_2(fremovexattr, int, fd, uint64_t, name)

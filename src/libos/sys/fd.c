@@ -333,8 +333,7 @@ static int64_t fcntl_file(int fd, struct file *f, int command, uint64_t arg)
     case F_GETOWN_EX: return fcntl_owner(f, command, arg);
     case F_SETLEASE:
     case F_GETLEASE: return fcntl_lease(f, command, arg);
-    case F_SETPIPE_SZ:
-        return pipe_of(f) == NULL ? -EBADF : pipe_resize(pipe_of(f), (uint32_t)arg);
+    case F_SETPIPE_SZ: return pipe_of(f) == NULL ? -EBADF : pipe_resize(pipe_of(f), (uint32_t)arg);
     case F_GETPIPE_SZ: return pipe_of(f) == NULL ? -EBADF : (int64_t)pipe_size(pipe_of(f));
     case F_ADD_SEALS: return memfd_add_seals(f, (uint32_t)arg);
     case F_GET_SEALS: return memfd_get_seals(f);

@@ -96,8 +96,8 @@ static int lookup_of_resolve(uint64_t resolve, uint32_t *ret)
             resolve &= ~map[i].bit;
         }
     }
-    if (resolve != 0 || (*ret & (LOOKUP_BENEATH | LOOKUP_IN_ROOT)) ==
-                            (LOOKUP_BENEATH | LOOKUP_IN_ROOT)) {
+    if (resolve != 0 ||
+        (*ret & (LOOKUP_BENEATH | LOOKUP_IN_ROOT)) == (LOOKUP_BENEATH | LOOKUP_IN_ROOT)) {
         return -EINVAL;
     }
     return 0;

@@ -149,9 +149,9 @@ SYSCALL_5(ppoll, uint64_t, fds, uint32_t, count, uint64_t, user_ts, uint64_t, ma
 
 /* ---- select ---- */
 
-#define IN_SET         (EV_READ | EV_HUP | EV_ERR | EV_RDBAND)
-#define OUT_SET        (EV_WRITE | EV_ERR)
-#define EX_SET         EV_PRI
+#define IN_SET  (EV_READ | EV_HUP | EV_ERR | EV_RDBAND)
+#define OUT_SET (EV_WRITE | EV_ERR)
+#define EX_SET  EV_PRI
 
 struct fd_sets {
     uint64_t *bits[3]; /* read, write, except; NULL when not given */

@@ -129,8 +129,7 @@ SYSCALL_4(pwritev, int, fd, uint64_t, iov, uint64_t, count, int64_t, offset)
 SYSCALL_6(preadv2, int, fd, uint64_t, iov, uint64_t, count, int64_t, offset, uint64_t, high, int,
           flags)
 {
-    return vectored(fd, iov, count, offset == -1 ? NULL : &offset, (uint32_t)flags,
-                    file_read_iter);
+    return vectored(fd, iov, count, offset == -1 ? NULL : &offset, (uint32_t)flags, file_read_iter);
 }
 
 SYSCALL_6(pwritev2, int, fd, uint64_t, iov, uint64_t, count, int64_t, offset, uint64_t, high, int,

@@ -9,8 +9,8 @@
 #include "libos/sys/path_arg.h"
 #include "libos/sys/syscall.h"
 
-#define STATX_KNOWN_AT                                                                   \
-    (AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_FORCE_SYNC |        \
+#define STATX_KNOWN_AT                                                             \
+    (AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_FORCE_SYNC | \
      AT_STATX_DONT_SYNC)
 
 static int put_stat(uint64_t user, const struct kstat *k)
@@ -148,8 +148,7 @@ static int64_t access_common(int dirfd, uint64_t user_path, uint32_t mode, int f
 {
     struct path p = {0};
 
-    if ((mode & ~7u) != 0 ||
-        (flags & ~(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) != 0) {
+    if ((mode & ~7u) != 0 || (flags & ~(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) != 0) {
         return -EINVAL;
     }
     int r = path_arg(dirfd, user_path, flags & ~AT_EACCESS, /*follow=*/true, &p);

@@ -80,20 +80,33 @@ static int64_t random_ioctl(struct file *f, uint32_t request, uint64_t arg)
 }
 
 static const struct file_ops g_null_ops = {
-    .name = "/dev/null", .read = null_read, .write = null_write, .seek = dev_seek,
+    .name = "/dev/null",
+    .read = null_read,
+    .write = null_write,
+    .seek = dev_seek,
     .poll = dev_poll,
 };
 static const struct file_ops g_zero_ops = {
-    .name = "/dev/zero", .read = zero_read, .write = null_write, .seek = dev_seek,
+    .name = "/dev/zero",
+    .read = zero_read,
+    .write = null_write,
+    .seek = dev_seek,
     .poll = dev_poll,
 };
 static const struct file_ops g_full_ops = {
-    .name = "/dev/full", .read = zero_read, .write = full_write, .seek = dev_seek,
+    .name = "/dev/full",
+    .read = zero_read,
+    .write = full_write,
+    .seek = dev_seek,
     .poll = dev_poll,
 };
 static const struct file_ops g_random_ops = {
-    .name = "/dev/urandom", .read = random_read, .write = null_write, .seek = dev_seek,
-    .poll = dev_poll, .ioctl = random_ioctl,
+    .name = "/dev/urandom",
+    .read = random_read,
+    .write = null_write,
+    .seek = dev_seek,
+    .poll = dev_poll,
+    .ioctl = random_ioctl,
 };
 
 /* /dev/tty and /dev/console: the first standard stream that is a character device. */
@@ -144,8 +157,12 @@ static uint32_t tty_poll(struct file *f, struct poll_table *pt)
 }
 
 static const struct file_ops g_tty_ops = {
-    .name = "/dev/tty", .read = tty_read, .write = tty_write, .poll = tty_poll,
-    .ioctl = tty_ioctl, .host_fd = tty_host_fd,
+    .name = "/dev/tty",
+    .read = tty_read,
+    .write = tty_write,
+    .poll = tty_poll,
+    .ioctl = tty_ioctl,
+    .host_fd = tty_host_fd,
 };
 
 static int link_fd(uint64_t arg, struct strbuf *out)

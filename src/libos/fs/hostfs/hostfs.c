@@ -335,10 +335,20 @@ static int hostfs_getattr(struct inode *inode, struct kstat *ret)
         hostfs_take_stat(h, &st);
     }
     *ret = (struct kstat){
-        .dev = inode->sb->dev, .ino = inode->ino, .rdev = inode->rdev, .size = inode->size,
-        .blksize = NACRE_PAGE_SIZE, .blocks = inode->blocks, .mode = inode->mode,
-        .nlink = inode->nlink, .uid = inode->uid, .gid = inode->gid, .atime = inode->atime,
-        .mtime = inode->mtime, .ctime = inode->ctime, .btime = inode->btime,
+        .dev = inode->sb->dev,
+        .ino = inode->ino,
+        .rdev = inode->rdev,
+        .size = inode->size,
+        .blksize = NACRE_PAGE_SIZE,
+        .blocks = inode->blocks,
+        .mode = inode->mode,
+        .nlink = inode->nlink,
+        .uid = inode->uid,
+        .gid = inode->gid,
+        .atime = inode->atime,
+        .mtime = inode->mtime,
+        .ctime = inode->ctime,
+        .btime = inode->btime,
     };
     mutex_unlock(&inode->lock);
     return r == -ENOENT ? 0 : r; /* removed but open or watched: what we last knew */
@@ -402,8 +412,13 @@ static int hostfs_statfs(struct superblock *sb, struct kstatfs *ret)
         return r;
     }
     *ret = (struct kstatfs){
-        .magic = (uint64_t)st.type, .bsize = (uint64_t)st.bsize, .blocks = st.blocks,
-        .bfree = st.bfree, .bavail = st.bavail, .files = st.files, .ffree = st.ffree,
+        .magic = (uint64_t)st.type,
+        .bsize = (uint64_t)st.bsize,
+        .blocks = st.blocks,
+        .bfree = st.bfree,
+        .bavail = st.bavail,
+        .files = st.files,
+        .ffree = st.ffree,
         .namelen = (uint64_t)st.namelen,
     };
     return 0;
@@ -423,8 +438,8 @@ int hostfs_create(int root_fd, bool writable, struct superblock **ret)
     if (!S_ISDIR(st.mode)) {
         return -ENOTDIR;
     }
-    struct superblock *sb = super_alloc("host", &g_hostfs_super_ops,
-                                        SB_UNSAFE | SB_NODEV | (writable ? SB_VOLATILE : SB_RDONLY));
+    struct superblock *sb = super_alloc(
+        "host", &g_hostfs_super_ops, SB_UNSAFE | SB_NODEV | (writable ? SB_VOLATILE : SB_RDONLY));
     struct hostfs_super *s = kzalloc(sizeof(*s));
 
     if (sb == NULL || s == NULL) {

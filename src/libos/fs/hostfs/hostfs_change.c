@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright 2026 The nacre authors */
 
-/* Changes to a pass-through directory: each is one host call, and the host's answer is the truth. */
+/* Changes to a pass-through directory: each is one host call, and the host's answer is the truth.
+ */
 
 #include "libos/fs/hostfs/hostfs_internal.h"
 #include "libos/mm/kmem.h"

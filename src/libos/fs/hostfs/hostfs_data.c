@@ -70,8 +70,7 @@ static void fd_limit(const struct hostfs_inode *keep)
 
     cache_lock();
     if (g_cache.open_count > HOSTFS_OPEN_MAX) {
-        list_for_each(it, &g_cache.open)
-        {
+        list_for_each (it, &g_cache.open) {
             struct hostfs_inode *h = list_entry(it, struct hostfs_inode, fd_lru);
 
             if (h != keep && mutex_trylock(&h->inode.lock)) {
@@ -172,8 +171,7 @@ static void cache_account(struct hostfs_inode *h, uint64_t added)
     }
     list_insert(&g_cache.files, &h->lru);
     h->on_lru = true;
-    list_for_each_safe(it, &g_cache.files)
-    {
+    list_for_each_safe (it, &g_cache.files) {
         struct hostfs_inode *old = list_entry(it, struct hostfs_inode, lru);
 
         if (g_cache.pages <= g_cache.max_pages) {

@@ -13,11 +13,9 @@
 #include "libos/fs/poll.h"
 #include "libos/host/host.h"
 #include "libos/host/host_io.h"
-#include "libos/libos.h"
 #include "libos/mm/kmem.h"
 #include "libos/proc/thread.h"
 #include "libos/sys/syscall.h"
-
 
 static int fd_of(const struct file *f)
 {
@@ -39,7 +37,8 @@ static int64_t stream_read(struct file *f, struct iter *to, uint64_t *pos, uint3
 {
     if ((f->mode & FILE_STREAM) != 0 && to->left > 0) {
         /* wait where signals reach us, then read what is there */
-        int r = file_wait(f, EV_IN, file_nonblock(f) || (flags & RWF_NOWAIT) != 0 ? 0 : WAIT_FOREVER);
+        int r =
+            file_wait(f, EV_IN, file_nonblock(f) || (flags & RWF_NOWAIT) != 0 ? 0 : WAIT_FOREVER);
 
         if (r < 0) {
             return r;
@@ -114,11 +113,11 @@ static const struct {
     uint32_t request;
     uint32_t size;
 } g_ioctls[] = {
-    {TCGETS, sizeof(struct termios)},      {TCSETS, sizeof(struct termios)},
-    {TCSETSW, sizeof(struct termios)},     {TCSETSF, sizeof(struct termios)},
-    {TIOCGWINSZ, sizeof(struct winsize)},  {TIOCSWINSZ, sizeof(struct winsize)},
-    {TIOCGPGRP, sizeof(int32_t)},          {TIOCSPGRP, sizeof(int32_t)},
-    {TIOCGSID, sizeof(int32_t)},           {FIONREAD, sizeof(int32_t)},
+    {TCGETS, sizeof(struct termios)},     {TCSETS, sizeof(struct termios)},
+    {TCSETSW, sizeof(struct termios)},    {TCSETSF, sizeof(struct termios)},
+    {TIOCGWINSZ, sizeof(struct winsize)}, {TIOCSWINSZ, sizeof(struct winsize)},
+    {TIOCGPGRP, sizeof(int32_t)},         {TIOCSPGRP, sizeof(int32_t)},
+    {TIOCGSID, sizeof(int32_t)},          {FIONREAD, sizeof(int32_t)},
     {TIOCOUTQ, sizeof(int32_t)},
 };
 
@@ -245,7 +244,7 @@ int hoststream_open(int host_fd, uint32_t flags, struct file **ret)
     const struct file_ops *ops = pipe ? &g_stream_pipe_ops : &g_stream_ops;
 
     mode |= S_ISREG(st.mode) ? 0 : FILE_STREAM;
-    (void)kprintf(name, sizeof(name), ops->name, inode->ino);
+    file_label(ops, inode->ino, name, sizeof(name));
     r = file_on_inode(inode, name, ops, flags, mode, (void *)(intptr_t)host_fd, ret);
     if (r < 0) {
         container_of(inode, struct stream_inode, inode)->fd = -1; /* stays the caller's */

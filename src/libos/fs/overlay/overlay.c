@@ -52,9 +52,9 @@ static int wrap(struct ovl_super *s, struct inode *lower, struct inode **ret)
     if (r < 0) {
         return r;
     }
-    o = alloc_inode(s, lower->ino,
-                    &(struct inode_new){
-                        .mode = st.mode, .uid = st.uid, .gid = st.gid, .rdev = st.rdev});
+    o = alloc_inode(
+        s, lower->ino,
+        &(struct inode_new){.mode = st.mode, .uid = st.uid, .gid = st.gid, .rdev = st.rdev});
     if (o == NULL) {
         return -ENOMEM;
     }
@@ -273,8 +273,8 @@ static int drop_entry(struct ovl_inode *dir, const struct qstr *name)
 
 static int new_inode(struct ovl_super *s, const struct inode_new *what, struct inode **ret)
 {
-    struct ovl_inode *o = alloc_inode(
-        s, __atomic_fetch_add(&s->sb->next_ino, 1, __ATOMIC_RELAXED), what);
+    struct ovl_inode *o =
+        alloc_inode(s, __atomic_fetch_add(&s->sb->next_ino, 1, __ATOMIC_RELAXED), what);
 
     if (o == NULL) {
         return -ENOMEM;

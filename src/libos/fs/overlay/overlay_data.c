@@ -221,7 +221,6 @@ int64_t ovl_listxattr(struct inode *inode, char *dst, size_t size)
 {
     struct inode *lower = ovl_of(inode)->lower;
 
-    return lower == NULL || lower->ops->listxattr == NULL
-               ? 0
-               : lower->ops->listxattr(lower, dst, size);
+    return lower == NULL || lower->ops->listxattr == NULL ? 0
+                                                          : lower->ops->listxattr(lower, dst, size);
 }

@@ -18,7 +18,7 @@ enum ovl_kind {
 struct ovl_super {
     struct superblock *sb;
     struct superblock *lower;
-    struct superblock *upper; /* memfs: contents of copied-up and new files */
+    struct superblock *upper;              /* memfs: contents of copied-up and new files */
     struct ovl_inode *bucket[OVL_BUCKETS]; /* by lower inode; namespace lock */
 };
 

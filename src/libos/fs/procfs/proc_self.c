@@ -26,8 +26,7 @@ static int with_thread(uint64_t tid, void (*f)(struct thread *t, void *arg), voi
     struct thread *found = NULL;
 
     mutex_lock(&p->threads_lock);
-    list_for_each(it, &p->threads)
-    {
+    list_for_each (it, &p->threads) {
         struct thread *t = list_entry(it, struct thread, node);
 
         if ((uint64_t)t->tid == tid) {
@@ -322,8 +321,7 @@ static void nothing(struct thread *t, void *arg)
 static int find_task(uint64_t arg, const struct qstr *name, const struct pseudo_entry **ret,
                      uint64_t *ret_arg)
 {
-    if (!str_to_u64(name->s, name->len, ret_arg) ||
-        with_thread(*ret_arg, nothing, NULL) < 0) {
+    if (!str_to_u64(name->s, name->len, ret_arg) || with_thread(*ret_arg, nothing, NULL) < 0) {
         return -ENOENT;
     }
     *ret = &g_task_dir;
@@ -341,8 +339,7 @@ static int list_tasks(uint64_t arg, struct dir_context *ctx)
         char name[16];
 
         mutex_lock(&p->threads_lock);
-        list_for_each(it, &p->threads)
-        {
+        list_for_each (it, &p->threads) {
             uint64_t tid = (uint64_t)list_entry(it, struct thread, node)->tid;
 
             if (tid >= after && tid < next) {
@@ -448,14 +445,14 @@ static int show_limits(uint64_t arg, struct strbuf *out)
         const char *name;
         const char *unit;
     } rows[16] = {
-        {"Max cpu time", "seconds"},      {"Max file size", "bytes"},
-        {"Max data size", "bytes"},       {"Max stack size", "bytes"},
-        {"Max core file size", "bytes"},  {"Max resident set", "bytes"},
-        {"Max processes", "processes"},   {"Max open files", "files"},
-        {"Max locked memory", "bytes"},   {"Max address space", "bytes"},
-        {"Max file locks", "locks"},      {"Max pending signals", "signals"},
-        {"Max msgqueue size", "bytes"},   {"Max nice priority", ""},
-        {"Max realtime priority", ""},    {"Max realtime timeout", "us"},
+        {"Max cpu time", "seconds"},     {"Max file size", "bytes"},
+        {"Max data size", "bytes"},      {"Max stack size", "bytes"},
+        {"Max core file size", "bytes"}, {"Max resident set", "bytes"},
+        {"Max processes", "processes"},  {"Max open files", "files"},
+        {"Max locked memory", "bytes"},  {"Max address space", "bytes"},
+        {"Max file locks", "locks"},     {"Max pending signals", "signals"},
+        {"Max msgqueue size", "bytes"},  {"Max nice priority", ""},
+        {"Max realtime priority", ""},   {"Max realtime timeout", "us"},
     };
 
     strbuf_printf(out, "%s%s%s%s\n", "Limit                     ", "Soft Limit           ",

@@ -16,7 +16,10 @@ static int show_number(uint64_t arg, struct strbuf *out)
     return 0;
 }
 
-#define NUMBER(n, v) {.name = (n), .mode = S_IFREG | 0444, .show = show_number, .arg = (v) + 1ull}
+#define NUMBER(n, v)                                                                \
+    {                                                                               \
+        .name = (n), .mode = S_IFREG | 0444, .show = show_number, .arg = (v) + 1ull \
+    }
 
 static int show_release(uint64_t arg, struct strbuf *out)
 {
@@ -136,14 +139,10 @@ static const struct pseudo_entry g_kernel[] = {
 };
 
 static const struct pseudo_entry g_vm[] = {
-    NUMBER("overcommit_memory", 0),
-    NUMBER("overcommit_ratio", 50),
-    NUMBER("max_map_count", 1048576),
-    NUMBER("mmap_min_addr", 65536),
-    NUMBER("swappiness", 60),
-    NUMBER("nr_hugepages", 0),
-    NUMBER("drop_caches", 0),
-    {0},
+    NUMBER("overcommit_memory", 0),   NUMBER("overcommit_ratio", 50),
+    NUMBER("max_map_count", 1048576), NUMBER("mmap_min_addr", 65536),
+    NUMBER("swappiness", 60),         NUMBER("nr_hugepages", 0),
+    NUMBER("drop_caches", 0),         {0},
 };
 
 static const struct pseudo_entry g_inotify[] = {
@@ -203,14 +202,10 @@ static const struct pseudo_entry g_ipv4[] = {
 };
 
 static const struct pseudo_entry g_core[] = {
-    NUMBER("somaxconn", 4096),
-    NUMBER("rmem_default", 212992),
-    NUMBER("rmem_max", 212992),
-    NUMBER("wmem_default", 212992),
-    NUMBER("wmem_max", 212992),
-    NUMBER("optmem_max", 20480),
-    NUMBER("netdev_max_backlog", 1000),
-    {0},
+    NUMBER("somaxconn", 4096),          NUMBER("rmem_default", 212992),
+    NUMBER("rmem_max", 212992),         NUMBER("wmem_default", 212992),
+    NUMBER("wmem_max", 212992),         NUMBER("optmem_max", 20480),
+    NUMBER("netdev_max_backlog", 1000), {0},
 };
 
 static const struct pseudo_entry g_ipv6_all[] = {NUMBER("disable_ipv6", 0), {0}};

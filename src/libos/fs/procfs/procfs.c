@@ -9,13 +9,14 @@
 #include "libos/fs/hooks.h"
 #include "libos/fs/memfs/memfs.h"
 #include "libos/fs/mount.h"
-#include "libos/host/host_mem.h"
+#include "libos/host/host.h"
 #include "libos/lib/str.h"
 #include "libos/proc/thread.h"
 #include "libos/sys/limits.h"
 #include "libos/time/clock.h"
 
 #define MEMORY_DEFAULT (4ull << 30) /* shown when no limit is set */
+#define SECOND         ((uint64_t)NS_PER_S)
 #define CPUS_MAX       512u
 
 static uint32_t g_cpus = 1;
@@ -44,16 +45,26 @@ static int show_meminfo(uint64_t arg, struct strbuf *out)
         const char *name;
         uint64_t kb;
     } rows[] = {
-        {"MemTotal:", total},      {"MemFree:", total - used},
-        {"MemAvailable:", total - used}, {"Buffers:", 0},
-        {"Cached:", memfs_bytes_used() / 1024}, {"SwapCached:", 0},
-        {"Active:", used},         {"Inactive:", 0},
-        {"SwapTotal:", 0},         {"SwapFree:", 0},
-        {"Dirty:", 0},             {"Writeback:", 0},
-        {"AnonPages:", used},      {"Mapped:", 0},
-        {"Shmem:", memfs_bytes_used() / 1024}, {"Slab:", 0},
-        {"CommitLimit:", total},   {"Committed_AS:", used},
-        {"VmallocTotal:", 0},      {"HugePages_Total:", 0},
+        {"MemTotal:", total},
+        {"MemFree:", total - used},
+        {"MemAvailable:", total - used},
+        {"Buffers:", 0},
+        {"Cached:", memfs_bytes_used() / 1024},
+        {"SwapCached:", 0},
+        {"Active:", used},
+        {"Inactive:", 0},
+        {"SwapTotal:", 0},
+        {"SwapFree:", 0},
+        {"Dirty:", 0},
+        {"Writeback:", 0},
+        {"AnonPages:", used},
+        {"Mapped:", 0},
+        {"Shmem:", memfs_bytes_used() / 1024},
+        {"Slab:", 0},
+        {"CommitLimit:", total},
+        {"Committed_AS:", used},
+        {"VmallocTotal:", 0},
+        {"HugePages_Total:", 0},
     };
 
     for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
@@ -78,14 +89,14 @@ struct flag {
 };
 
 static const struct flag g_flags[] = {
-    {1, 3, 0, "fpu"},      {1, 3, 4, "tsc"},     {1, 3, 8, "cx8"},       {1, 3, 15, "cmov"},
-    {1, 3, 19, "clflush"}, {1, 3, 23, "mmx"},    {1, 3, 24, "fxsr"},     {1, 3, 25, "sse"},
-    {1, 3, 26, "sse2"},    {1, 3, 28, "ht"},     {1, 2, 0, "pni"},       {1, 2, 1, "pclmulqdq"},
-    {1, 2, 9, "ssse3"},    {1, 2, 12, "fma"},    {1, 2, 13, "cx16"},     {1, 2, 19, "sse4_1"},
-    {1, 2, 20, "sse4_2"},  {1, 2, 22, "movbe"},  {1, 2, 23, "popcnt"},   {1, 2, 25, "aes"},
-    {1, 2, 26, "xsave"},   {1, 2, 28, "avx"},    {1, 2, 29, "f16c"},     {1, 2, 30, "rdrand"},
-    {7, 1, 0, "fsgsbase"}, {7, 1, 3, "bmi1"},    {7, 1, 5, "avx2"},      {7, 1, 8, "bmi2"},
-    {7, 1, 9, "erms"},     {7, 1, 16, "avx512f"}, {7, 1, 18, "rdseed"},  {7, 1, 19, "adx"},
+    {1, 3, 0, "fpu"},      {1, 3, 4, "tsc"},       {1, 3, 8, "cx8"},       {1, 3, 15, "cmov"},
+    {1, 3, 19, "clflush"}, {1, 3, 23, "mmx"},      {1, 3, 24, "fxsr"},     {1, 3, 25, "sse"},
+    {1, 3, 26, "sse2"},    {1, 3, 28, "ht"},       {1, 2, 0, "pni"},       {1, 2, 1, "pclmulqdq"},
+    {1, 2, 9, "ssse3"},    {1, 2, 12, "fma"},      {1, 2, 13, "cx16"},     {1, 2, 19, "sse4_1"},
+    {1, 2, 20, "sse4_2"},  {1, 2, 22, "movbe"},    {1, 2, 23, "popcnt"},   {1, 2, 25, "aes"},
+    {1, 2, 26, "xsave"},   {1, 2, 28, "avx"},      {1, 2, 29, "f16c"},     {1, 2, 30, "rdrand"},
+    {7, 1, 0, "fsgsbase"}, {7, 1, 3, "bmi1"},      {7, 1, 5, "avx2"},      {7, 1, 8, "bmi2"},
+    {7, 1, 9, "erms"},     {7, 1, 16, "avx512f"},  {7, 1, 18, "rdseed"},   {7, 1, 19, "adx"},
     {7, 1, 29, "sha_ni"},  {7, 1, 30, "avx512bw"}, {7, 1, 31, "avx512vl"}, {7, 2, 8, "gfni"},
     {7, 2, 9, "vaes"},
 };
@@ -145,7 +156,7 @@ static int show_stat(uint64_t arg, struct strbuf *out)
                       idle / g_cpus);
     }
     strbuf_printf(out, "intr 0\nctxt 0\nbtime %lu\nprocesses 1\nprocs_running 1\nprocs_blocked 0\n",
-                  (clock_now(0) - clock_now(7)) / NS_PER_S);
+                  (clock_now(0) - clock_now(7)) / SECOND);
     return 0;
 }
 
@@ -153,8 +164,8 @@ static int show_uptime(uint64_t arg, struct strbuf *out)
 {
     uint64_t up = clock_now(7);
 
-    strbuf_printf(out, "%lu.%02lu %lu.00\n", up / NS_PER_S, up % NS_PER_S / 10000000u,
-                  up / NS_PER_S * g_cpus);
+    strbuf_printf(out, "%lu.%02lu %lu.00\n", up / SECOND, up % SECOND / 10000000u,
+                  up / SECOND * g_cpus);
     return 0;
 }
 
@@ -268,20 +279,12 @@ static uint32_t ask_cpus(void)
 {
     uint64_t set[CPUS_MAX / 64] = {0};
     uint32_t n = 0;
-    _cleanup_bounce_ struct bounce b = bounce_take(sizeof(set), sizeof(set));
 
-    if (b.p == NULL) {
+    if (host_getaffinity(set, sizeof(set)) < 0) {
         return 1;
     }
-    host_copy_out(b.p, set, sizeof(set));
-    int64_t r = host_count(
-        host_call(HOSTCALL_getaffinity, (uintptr_t)b.p, sizeof(set), 0, 0, 0, 0), sizeof(set));
-
-    if (r > 0) {
-        host_copy_in(set, b.p, (size_t)r);
-    }
-    for (size_t i = 0; i < ARRAY_COUNT(set); i++) {
-        n += (uint32_t)__builtin_popcountll(set[i]);
+    for (uint32_t i = 0; i < CPUS_MAX; i++) {
+        n += (uint32_t)(set[i / 64] >> (i % 64) & 1);
     }
     return MAX(n, 1u);
 }

@@ -14,6 +14,6 @@ uint64_t procfs_memory_limit(void); /* bytes; 0: none */
 uint64_t procfs_memory_used(void);
 
 /* The tables of the other files. */
-extern const struct pseudo_entry procfs_self[];   /* /proc/PID */
-extern const struct pseudo_entry procfs_sys[];    /* /proc/sys */
-extern const struct pseudo_entry procfs_net[];    /* /proc/net */
+extern const struct pseudo_entry procfs_self[]; /* /proc/PID */
+extern const struct pseudo_entry procfs_sys[];  /* /proc/sys */
+extern const struct pseudo_entry procfs_net[];  /* /proc/net */

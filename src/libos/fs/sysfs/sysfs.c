@@ -5,8 +5,8 @@
 
 #include <linux/magic.h>
 
-#include "libos/fs/memfs/memfs.h"
 #include "libos/fs/hooks.h"
+#include "libos/fs/memfs/memfs.h"
 #include "libos/fs/procfs/procfs.h"
 #include "libos/fs/pseudo.h"
 #include "libos/lib/str.h"
