@@ -148,8 +148,13 @@ int soft_key_load(const char *dir, const char *name, EVP_PKEY **ret, struct erro
     _cleanup_free_ char *path = NULL;
     _cleanup_secret_ struct secret *pem = NULL;
     _cleanup_key_ EVP_PKEY *key = NULL;
+    struct stat st;
     int r = path_in(dir, name, ".key", &path, err);
 
+    if (r == 0 && stat(path, &st) == 0 && (st.st_mode & 077) != 0) {
+        return error_set(err, EPERM, "%s is open to other users (mode %04o); 'chmod 600' it", path,
+                         st.st_mode & 07777);
+    }
     r = r < 0 ? r : secret_read_file(path, CERT_FILE_MAX, &pem, err);
     r = r < 0 ? r : crypto_pem_read_private(pem->data, pem->size, path, NULL, &key, err);
     if (r < 0) {

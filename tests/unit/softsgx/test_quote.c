@@ -559,6 +559,28 @@ static void test_a_lab_root_serves_two_machines_with_one_collateral(void **state
     assert_memory_equal(claims.ppid, two->ppid, 16);
 }
 
+static void test_a_lab_root_that_others_can_read_or_that_is_mixed_is_refused(void **state)
+{
+    _cleanup_error_ struct error *err = NULL;
+
+    on_machine("m-lab-3");
+    assert_int_equal(soft_root_init(in_dir("lab-bad"), /*force=*/false, NULL), 0);
+    assert_int_equal(chmod(in_dir("lab-bad/root.key"), 0644), 0);
+    on_machine("m-lab-4");
+    assert_int_equal(soft_root_init(in_dir("lab-bad"), /*force=*/false, &err), -EPERM);
+    assert_non_null(strstr(error_text(err), "chmod 600"));
+    assert_int_equal(chmod(in_dir("lab-bad/root.key"), 0600), 0);
+    /* The CA of another root. */
+    assert_int_equal(rename(in_dir("m-lab-3/softsgx/root-1/pck.pem"), in_dir("lab-bad/pck_ca.pem")),
+                     0);
+    assert_int_equal(rename(in_dir("m-lab-3/softsgx/root-1/pck.key"), in_dir("lab-bad/pck_ca.key")),
+                     0);
+    assert_int_equal(soft_root_init(in_dir("lab-bad"), /*force=*/false, &err), -EBADMSG);
+    assert_non_null(strstr(error_text(err), "pck_ca.pem was not issued by root.pem"));
+    assert_int_equal(access(in_dir("m-lab-4/softsgx/root-1"), F_OK), -1);
+    assert_int_equal(access(in_dir("m-lab-4/softsgx/root-1.new"), F_OK), -1);
+}
+
 static void test_export_holds_nothing_secret(void **state)
 {
     _cleanup_soft_root_ struct soft_root *root = NULL;
@@ -607,6 +629,7 @@ int main(void)
         cmocka_unit_test(test_a_damaged_root_is_an_error_that_says_what_to_do),
         cmocka_unit_test(test_collateral_near_its_end_is_renewed),
         cmocka_unit_test(test_a_lab_root_serves_two_machines_with_one_collateral),
+        cmocka_unit_test(test_a_lab_root_that_others_can_read_or_that_is_mixed_is_refused),
         cmocka_unit_test(test_export_holds_nothing_secret),
     };
     return cmocka_run_group_tests(tests, quote_setup, quote_teardown);
