@@ -3,6 +3,8 @@
 
 /* Every verb: X(name, function, one-line summary). Sorted by name. */
 
+X("device", cmd_device, "print docker options for this machine's SGX devices")
+X("doctor", cmd_doctor, "say what this machine has and what would run")
 X("exec", cmd_exec, "run a program in an enclave, unprotected")
 X("keygen", cmd_keygen, "make a key that signs enclaves")
 X("measure", cmd_measure, "print the MRENCLAVE of an enclave")

@@ -107,6 +107,11 @@ static int op_probe(struct error **err)
         return fd;
     }
     g_edge->close(fd);
+    if (!g_edge->has_sgx2()) {
+        return error_set(err, EOPNOTSUPP,
+                         "the processor has SGX1 only: enclaves that grow need SGX2 (EDMM), Ice "
+                         "Lake-SP or later");
+    }
     return find_enter(err);
 }
 

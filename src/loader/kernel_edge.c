@@ -2,6 +2,7 @@
 /* Copyright 2026 The nacre authors */
 #include "loader/kernel_edge.h"
 
+#include <cpuid.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -76,6 +77,14 @@ static uint64_t sys_mmap_min_addr(void)
     return strtoull(text, NULL, 10);
 }
 
+static bool sys_has_sgx2(void)
+{
+    uint32_t a = 0, b = 0, c = 0, d = 0;
+
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (b & 1u << 2) != 0 &&
+           __get_cpuid_count(0x12, 0, &a, &b, &c, &d) != 0 && (a & 1u << 1) != 0;
+}
+
 /* --- AESM --- */
 
 static int transfer(int fd, uint8_t *p, size_t size, bool out)
@@ -146,5 +155,6 @@ const struct kernel_edge kernel_edge_system = {
     .unmap = sys_unmap,
     .vdso = sys_vdso,
     .mmap_min_addr = sys_mmap_min_addr,
+    .has_sgx2 = sys_has_sgx2,
     .aesm = sys_aesm,
 };

@@ -22,6 +22,8 @@ struct kernel_edge {
     /* The vDSO image of this process, NULL when there is none. */
     const uint8_t *(*vdso)(void);
     uint64_t (*mmap_min_addr)(void);
+    /* CPUID: the processor has SGX2 (EDMM). */
+    bool (*has_sgx2)(void);
     /* One request and its answer over the AESM socket; *ret is malloc'd, the caller's. */
     int (*aesm)(const uint8_t *request, size_t size, uint8_t **ret, size_t *ret_size);
 };

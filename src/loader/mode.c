@@ -61,9 +61,9 @@ int loader_backend_for(enum loader_mode mode, const struct sgx_backend **ret, st
         r = b->probe(err);
     }
     if (r < 0) {
-        error_wrap(err, mode == LOADER_MODE_HW ? "hardware mode was asked for and there is no "
-                                                 "falling back"
-                                               : "cannot run enclaves here");
+        error_wrap(err, "%s",
+                   mode == LOADER_MODE_HW ? "hardware mode (it never falls back)"
+                                          : "software mode");
         return r;
     }
     *ret = b;
