@@ -40,7 +40,7 @@ static enum thread_end serve_exit(struct loader_thread *t)
     case EXIT_HOSTCALL: t->block->result = hostcall_serve(t); return t->end;
     case EXIT_RESUME: return t->level > 0 ? THREAD_RESUMES : THREAD_ABORTS;
     case EXIT_THREAD_DONE: return THREAD_DONE;
-    default: return THREAD_ABORTS;
+    default: t->abort_reason = t->block->args[0]; return THREAD_ABORTS;
     }
 }
 
@@ -115,7 +115,7 @@ _noreturn_ void run_end_process(const struct loader_thread *t, enum thread_end e
         (void)dprintf(STDERR_FILENO, "nacre: the enclave died: %s\n", text);
     } else if (end == THREAD_ABORTS) {
         (void)dprintf(STDERR_FILENO, "nacre: the enclave gave up, reason %ju\n",
-                      (uintmax_t)t->block->args[0]);
+                      (uintmax_t)t->abort_reason);
     }
     _exit(end_status(t, end));
 }
@@ -150,7 +150,7 @@ int loader_run(struct loader *l, int *ret_status, struct error **err)
         break;
     default:
         r = error_set(err, ECANCELED, "the enclave gave up, reason %ju",
-                      (uintmax_t)t->block->args[0]);
+                      (uintmax_t)t->abort_reason);
         break;
     }
     threads_remove(t);

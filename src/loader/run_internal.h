@@ -58,6 +58,7 @@ struct loader_thread {
     int exit_status;
     uint8_t *memory; /* block and bounce buffer: one mapping */
     size_t memory_size;
+    uint64_t abort_reason;       /* of THREAD_ABORTS */
     struct sgx_enclave_run died; /* of THREAD_DIES */
 };
 

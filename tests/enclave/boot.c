@@ -100,6 +100,10 @@ static int enclave_main(void)
     if (word_is(verb, "die")) {
         __asm__ volatile("ud2");
     }
+    if (word_is(verb, "sink")) { /* an exception at each level, until no SSA frame is left */
+        thread_self()->nested_fault = LEVELS - 1;
+        __asm__ volatile("ud2");
+    }
     if (word_is(verb, "exit")) {
         return 7;
     }

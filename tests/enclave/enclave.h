@@ -45,7 +45,7 @@ struct thread {
     uint64_t signal_bits;  /* what they brought */
     uint64_t argument;     /* of a thread started by us */
     uint32_t plain_exit;   /* leave by the ENCLU that is no slot */
-    uint32_t nested_fault; /* the handler itself shall fault once */
+    uint32_t nested_fault; /* how many times the handler itself shall fault */
 };
 _Static_assert(offsetof(struct thread, block) == T_BLOCK, "layout_asm.h");
 _Static_assert(offsetof(struct thread, level) == T_LEVEL, "layout_asm.h");

@@ -36,7 +36,7 @@ void enclave_trap(uint64_t is_signal, uint64_t cssa)
         struct expected_trap *trap = &t->trap;
 
         if (t->nested_fault != 0) {
-            t->nested_fault = 0;
+            t->nested_fault--;
             trap->count++;
             __asm__ volatile("ud2"); /* handled one level up: RIP moves on by 2 there */
         }
