@@ -418,7 +418,7 @@ int img_flatten_layer(struct img_tree *t, const struct img_layer *layer, uint16_
     _cleanup_tar_reader_ struct tar_reader *tar = NULL;
     struct tar_entry *e;
     uint32_t source = 0;
-    int r = layer_stream_open(layer, budget, progress, &s, err);
+    int r = layer_stream_open(layer, budget, progress, /*check_diff_id=*/true, &s, err);
 
     if (r == 0) {
         r = tar_reader_new(read_stream, s, &tar, err);

@@ -3,119 +3,115 @@
 #include "image/layer_stream.h"
 
 #include <errno.h>
-#include <isa-l/igzip_lib.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-#include <zstd.h>
 
 #include "base/alloc.h"
 #include "core/ct.h"
 #include "core/hex.h"
-#include "image/holes.h"
+#include "image/layer_unpack.h"
 
-#define IN_SIZE             (256u * 1024)
-#define OUT_SIZE            (512u * 1024)
-/* zstd frames may ask for any window; this bounds the memory (27 is what `zstd --long` makes). */
-#define ZSTD_WINDOW_LOG_MAX 27
+/*
+ * Two threads: one reads, digests and decompresses, the other (the caller) digests the tar and uses
+ * it. A ring of buffers lies between them. Everything the producer leaves besides the buffers
+ * (error, end) is read only after its mark was seen under the lock.
+ */
 
-enum packing { PACKING_NONE, PACKING_GZIP, PACKING_ZSTD };
+#define RING_BUFFERS 4u
+#define BUFFER_SIZE  (512u * 1024)
 
 struct layer_stream {
     const struct img_layer *layer;
-    uint64_t *budget;
-    const struct img_progress *progress;
-    uint64_t at; /* bytes of the region read */
-    uint64_t produced;
-    struct sha256 digest;
+    struct layer_unpack *unpack; /* the producer's until it ended */
+    bool want_diff_id;
     struct sha256 diff_id;
-    enum packing packing;
-    bool ended;
-    bool in_frame; /* a compressed member has begun and not ended */
-    size_t in_at;
-    size_t in_size;
-    struct inflate_state *gzip;
-    ZSTD_DCtx *zstd;
-    uint8_t in[IN_SIZE];
-    uint8_t out[OUT_SIZE];
+
+    pthread_t thread;
+    bool started;
+    pthread_mutex_t lock;
+    pthread_cond_t filled;
+    pthread_cond_t freed;
+    size_t sizes[RING_BUFFERS];
+    unsigned first; /* oldest full buffer */
+    unsigned full;  /* full buffers, the one the caller holds included */
+    bool held;      /* the caller works on buffers[first] */
+    bool ended;     /* the producer adds no more */
+    bool stop;      /* the caller wants no more */
+    int code;       /* the producer's failure */
+    struct error *error;
+    uint8_t buffers[RING_BUFFERS][BUFFER_SIZE];
 };
 
-struct layer_stream *layer_stream_free(struct layer_stream *s)
+/* Waits for a free buffer; RING_BUFFERS when the caller gave up. */
+static unsigned wait_free(struct layer_stream *s)
 {
-    if (s != NULL) {
-        free(s->gzip);
-        (void)ZSTD_freeDCtx(s->zstd);
-        free(s);
+    unsigned slot;
+
+    (void)pthread_mutex_lock(&s->lock);
+    while (s->full == RING_BUFFERS && !s->stop) {
+        (void)pthread_cond_wait(&s->freed, &s->lock);
     }
+    slot = s->stop ? RING_BUFFERS : (s->first + s->full) % RING_BUFFERS;
+    (void)pthread_mutex_unlock(&s->lock);
+    return slot;
+}
+
+static void *produce(void *arg)
+{
+    struct layer_stream *s = arg;
+    struct error *error = NULL;
+    size_t size = 1;
+    int code = 0;
+
+    while (code == 0 && size > 0) {
+        const unsigned slot = wait_free(s);
+
+        if (slot == RING_BUFFERS) {
+            break;
+        }
+        code = layer_unpack_read(s->unpack, s->buffers[slot], BUFFER_SIZE, &size, &error);
+        if (code == 0 && size > 0) {
+            (void)pthread_mutex_lock(&s->lock);
+            s->sizes[slot] = size;
+            s->full++;
+            (void)pthread_cond_signal(&s->filled);
+            (void)pthread_mutex_unlock(&s->lock);
+        }
+    }
+    (void)pthread_mutex_lock(&s->lock);
+    s->ended = true;
+    s->code = code;
+    s->error = error;
+    (void)pthread_cond_signal(&s->filled);
+    (void)pthread_mutex_unlock(&s->lock);
     return NULL;
 }
 
-/* Refills the input buffer when it is empty. */
-static int fill(struct layer_stream *s, struct error **err)
+struct layer_stream *layer_stream_free(struct layer_stream *s)
 {
-    const struct img_region *r = &s->layer->region;
-
-    while (s->in_at == s->in_size && s->at < r->size) {
-        const size_t want = (size_t)MIN(r->size - s->at, (uint64_t)IN_SIZE);
-        ssize_t n = pread(r->fd, s->in, want, (off_t)(r->offset + s->at));
-
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n < 0) {
-            return error_set_errno(err, errno, "cannot read %s", s->layer->name);
-        }
-        if (n == 0) {
-            return error_set(err, EBADMSG, "%s is cut off after %llu of %llu bytes", s->layer->name,
-                             (unsigned long long)s->at, (unsigned long long)r->size);
-        }
-        sha256_update(&s->digest, s->in, (size_t)n);
-        s->at += (uint64_t)n;
-        s->in_at = 0;
-        s->in_size = (size_t)n;
-        if (s->progress->report != NULL) {
-            s->progress->report(s->progress->ctx, (uint64_t)n);
-        }
+    if (s == NULL) {
+        return NULL;
     }
-    return 0;
-}
-
-/* The content decides, not the media type: engines have written wrong ones. */
-static int detect(struct layer_stream *s, struct error **err)
-{
-    const uint8_t *p = s->in;
-    int r = fill(s, err);
-
-    if (r < 0) {
-        return r;
+    if (s->started) {
+        (void)pthread_mutex_lock(&s->lock);
+        s->stop = true;
+        (void)pthread_cond_signal(&s->freed);
+        (void)pthread_mutex_unlock(&s->lock);
+        (void)pthread_join(s->thread, NULL);
     }
-    if (s->in_size >= 2 && p[0] == 0x1f && p[1] == 0x8b) {
-        s->packing = PACKING_GZIP;
-        s->gzip = malloc(sizeof(*s->gzip));
-        if (s->gzip == NULL) {
-            return error_set_errno(err, ENOMEM, "reading %s", s->layer->name);
-        }
-        isal_inflate_init(s->gzip);
-        s->gzip->crc_flag = ISAL_GZIP;
-        return 0;
-    }
-    /* A zstd frame, or a skippable one as zstd:chunked layers may begin with. */
-    if (s->in_size >= 4 &&
-        ((p[0] == 0x28 && p[1] == 0xb5 && p[2] == 0x2f && p[3] == 0xfd) ||
-         ((p[0] & 0xf0) == 0x50 && p[1] == 0x2a && p[2] == 0x4d && p[3] == 0x18))) {
-        s->packing = PACKING_ZSTD;
-        s->zstd = ZSTD_createDCtx();
-        if (s->zstd == NULL || ZSTD_isError(ZSTD_DCtx_setParameter(s->zstd, ZSTD_d_windowLogMax,
-                                                                   ZSTD_WINDOW_LOG_MAX))) {
-            return error_set_errno(err, ENOMEM, "reading %s", s->layer->name);
-        }
-    }
-    return 0;
+    (void)pthread_cond_destroy(&s->filled);
+    (void)pthread_cond_destroy(&s->freed);
+    (void)pthread_mutex_destroy(&s->lock);
+    s->unpack = layer_unpack_free(s->unpack);
+    s->error = error_free(s->error);
+    free(s);
+    return NULL;
 }
 
 int layer_stream_open(const struct img_layer *layer, uint64_t *budget,
-                      const struct img_progress *progress, struct layer_stream **ret,
-                      struct error **err)
+                      const struct img_progress *progress, bool check_diff_id,
+                      struct layer_stream **ret, struct error **err)
 {
     _cleanup_layer_stream_ struct layer_stream *s = calloc(1, sizeof(*s));
     int r;
@@ -124,179 +120,68 @@ int layer_stream_open(const struct img_layer *layer, uint64_t *budget,
         return error_set_errno(err, ENOMEM, "reading %s", layer->name);
     }
     s->layer = layer;
-    s->budget = budget;
-    s->progress = progress;
-    sha256_init(&s->digest);
+    s->want_diff_id = layer->has_diff_id && (check_diff_id || !layer->has_digest);
     sha256_init(&s->diff_id);
-    r = detect(s, err);
+    (void)pthread_mutex_init(&s->lock, NULL);
+    (void)pthread_cond_init(&s->filled, NULL);
+    (void)pthread_cond_init(&s->freed, NULL);
+    r = layer_unpack_open(layer, budget, progress, &s->unpack, err);
     if (r < 0) {
         return r;
     }
+    r = pthread_create(&s->thread, NULL, produce, s);
+    if (r != 0) {
+        return error_set_errno(err, r, "starting a thread to read %s", layer->name);
+    }
+    s->started = true;
     *ret = TAKE_PTR(s);
-    return 0;
-}
-
-static int damaged(const struct layer_stream *s, const char *why, struct error **err)
-{
-    return error_set(err, EBADMSG, "%s is damaged: %s near its byte %llu", s->layer->name, why,
-                     (unsigned long long)(s->at - (s->in_size - s->in_at)));
-}
-
-/* Between two gzip members: padding zeros end the data, anything else starts a member. */
-static int next_member(struct layer_stream *s, struct error **err)
-{
-    int r = fill(s, err);
-
-    if (r < 0 || s->in_at == s->in_size) {
-        s->ended = r == 0;
-        return r;
-    }
-    if (s->in[s->in_at] == 0) {
-        while (s->in_at < s->in_size) {
-            if (!img_is_zero(s->in + s->in_at, s->in_size - s->in_at)) {
-                return damaged(s, "there is data behind the gzip stream", err);
-            }
-            s->in_at = s->in_size;
-            r = fill(s, err);
-            if (r < 0) {
-                return r;
-            }
-        }
-        s->ended = true;
-        return 0;
-    }
-    isal_inflate_reset(s->gzip);
-    s->gzip->crc_flag = ISAL_GZIP;
-    s->in_frame = true;
-    return 0;
-}
-
-static int read_gzip(struct layer_stream *s, size_t *ret_size, struct error **err)
-{
-    struct inflate_state *z = s->gzip;
-    size_t got = 0;
-
-    while (got == 0 && !s->ended) {
-        int r = s->in_frame ? fill(s, err) : next_member(s, err);
-
-        if (r < 0) {
-            return r;
-        }
-        if (s->ended) {
-            break;
-        }
-        z->next_in = s->in + s->in_at;
-        z->avail_in = (uint32_t)(s->in_size - s->in_at);
-        z->next_out = s->out;
-        z->avail_out = OUT_SIZE;
-        r = isal_inflate(z);
-        if (r != ISAL_DECOMP_OK && r != ISAL_END_INPUT) {
-            return damaged(
-                s, r == ISAL_INCORRECT_CHECKSUM ? "wrong gzip checksum" : "bad gzip data", err);
-        }
-        got = OUT_SIZE - z->avail_out;
-        if (s->in_size - s->in_at == z->avail_in && got == 0 &&
-            z->block_state != ISAL_BLOCK_FINISH) {
-            return damaged(s, "the gzip stream is cut off", err);
-        }
-        s->in_at = s->in_size - z->avail_in;
-        if (z->block_state == ISAL_BLOCK_FINISH) {
-            s->in_frame = false;
-        }
-    }
-    *ret_size = got;
-    return 0;
-}
-
-static int read_zstd(struct layer_stream *s, size_t *ret_size, struct error **err)
-{
-    ZSTD_outBuffer out = {.dst = s->out, .size = OUT_SIZE};
-
-    while (out.pos == 0) {
-        ZSTD_inBuffer in;
-        size_t left;
-        int r = fill(s, err);
-
-        if (r < 0) {
-            return r;
-        }
-        in = (ZSTD_inBuffer){.src = s->in + s->in_at, .size = s->in_size - s->in_at};
-        if (in.size == 0 && !s->in_frame) {
-            s->ended = true;
-            break;
-        }
-        left = ZSTD_decompressStream(s->zstd, &out, &in);
-        if (ZSTD_isError(left)) {
-            return damaged(s, ZSTD_getErrorName(left), err);
-        }
-        if (in.size == 0 && out.pos == 0) {
-            return damaged(s, "the zstd stream is cut off", err);
-        }
-        s->in_at += in.pos;
-        s->in_frame = left != 0;
-    }
-    *ret_size = out.pos;
-    return 0;
-}
-
-static int account(struct layer_stream *s, size_t size, struct error **err)
-{
-    s->produced += size;
-    if (size > *s->budget) {
-        return error_set(err, EFBIG, "%s: the image unpacks to more than the size allowed",
-                         s->layer->name);
-    }
-    *s->budget -= size;
-    if (s->produced > IMG_RATIO_FREE && s->produced / IMG_RATIO_MAX > s->at) {
-        return error_set(err, EFBIG, "%s unpacks to more than %u times its size: refused as a bomb",
-                         s->layer->name, IMG_RATIO_MAX);
-    }
     return 0;
 }
 
 int layer_stream_read(struct layer_stream *s, const uint8_t **ret, size_t *ret_size,
                       struct error **err)
 {
-    size_t size = 0;
     int r = 0;
 
-    *ret = s->out;
-    if (!s->ended) {
-        switch (s->packing) {
-        case PACKING_NONE:
-            r = fill(s, err);
-            *ret = s->in + s->in_at;
-            size = s->in_size - s->in_at;
-            s->in_at = s->in_size;
-            s->ended = size == 0;
-            break;
-        case PACKING_GZIP: r = read_gzip(s, &size, err); break;
-        case PACKING_ZSTD: r = read_zstd(s, &size, err); break;
+    (void)pthread_mutex_lock(&s->lock);
+    if (s->held) {
+        s->held = false;
+        s->first = (s->first + 1) % RING_BUFFERS;
+        s->full--;
+        (void)pthread_cond_signal(&s->freed);
+    }
+    while (s->full == 0 && !s->ended) {
+        (void)pthread_cond_wait(&s->filled, &s->lock);
+    }
+    *ret = s->buffers[s->first];
+    *ret_size = 0;
+    if (s->full > 0) {
+        s->held = true;
+        *ret_size = s->sizes[s->first];
+    } else if (s->code < 0) {
+        r = s->code;
+        if (err != NULL && s->error != NULL) {
+            *err = error_free(*err);
+            *err = TAKE_PTR(s->error);
         }
     }
-    if (r == 0) {
-        r = account(s, size, err);
+    (void)pthread_mutex_unlock(&s->lock);
+    if (s->want_diff_id) {
+        sha256_update(&s->diff_id, *ret, *ret_size);
     }
-    if (r < 0) {
-        return r;
-    }
-    sha256_update(&s->diff_id, *ret, size);
-    *ret_size = size;
-    return 0;
+    return r;
 }
 
-static int compare(const struct layer_stream *s, struct sha256 *ctx, const uint8_t *want,
+static int compare(const struct layer_stream *s, const uint8_t *got, const uint8_t *want,
                    const char *what, struct error **err)
 {
-    uint8_t got[SHA256_SIZE];
     char got_hex[2 * SHA256_SIZE + 1];
     char want_hex[2 * SHA256_SIZE + 1];
 
-    sha256_final(ctx, got);
-    if (ct_equal(got, want, sizeof(got))) {
+    if (ct_equal(got, want, SHA256_SIZE)) {
         return 0;
     }
-    hex_encode(got_hex, got, sizeof(got));
+    hex_encode(got_hex, got, SHA256_SIZE);
     hex_encode(want_hex, want, SHA256_SIZE);
     return error_set(err, EBADMSG, "%s: %s is sha256:%s, but sha256:%s was promised",
                      s->layer->name, what, got_hex, want_hex);
@@ -304,6 +189,7 @@ static int compare(const struct layer_stream *s, struct sha256 *ctx, const uint8
 
 int layer_stream_finish(struct layer_stream *s, struct error **err)
 {
+    uint8_t digest[SHA256_SIZE];
     const uint8_t *p;
     size_t size;
     int r;
@@ -312,10 +198,12 @@ int layer_stream_finish(struct layer_stream *s, struct error **err)
         r = layer_stream_read(s, &p, &size, err);
     } while (r == 0 && size > 0);
     if (r == 0 && s->layer->has_digest) {
-        r = compare(s, &s->digest, s->layer->digest, "the blob", err);
+        layer_unpack_digest(s->unpack, digest);
+        r = compare(s, digest, s->layer->digest, "the blob", err);
     }
-    if (r == 0 && s->layer->has_diff_id) {
-        r = compare(s, &s->diff_id, s->layer->diff_id, "the unpacked layer", err);
+    if (r == 0 && s->want_diff_id) {
+        sha256_final(&s->diff_id, digest);
+        r = compare(s, digest, s->layer->diff_id, "the unpacked layer", err);
     }
     return r;
 }

@@ -40,11 +40,13 @@ struct img_progress {
 
 struct layer_stream;
 
-/* `layer` and `progress` are borrowed. `budget` (bytes that may still come out of all layers) is
- * counted down. */
+/* `layer`, `budget` and `progress` are borrowed; progress is reported from another thread. Without
+ * `check_diff_id` the unpacked layer is digested only if there is no digest of the blob: for a
+ * second reading of what was checked in full before. `budget` (bytes that may still come out of all
+ * layers) is counted down. */
 [[nodiscard]] int layer_stream_open(const struct img_layer *layer, uint64_t *budget,
-                                    const struct img_progress *progress, struct layer_stream **ret,
-                                    struct error **err);
+                                    const struct img_progress *progress, bool check_diff_id,
+                                    struct layer_stream **ret, struct error **err);
 struct layer_stream *layer_stream_free(struct layer_stream *s);
 static inline void layer_stream_freep(struct layer_stream **s)
 {

@@ -70,7 +70,7 @@ static int copy_layer(const struct img_layer *layer, uint16_t number, uint64_t *
         }
         return 0; /* later layers replaced all of it */
     }
-    r = layer_stream_open(layer, budget, progress, &s, err);
+    r = layer_stream_open(layer, budget, progress, /*check_diff_id=*/false, &s, err);
     if (r == 0) {
         r = tar_reader_new(read_stream, s, &tar, err);
     }

@@ -117,6 +117,7 @@ static void normalise(char *path)
     while (*p != '\0') {
         char *end = strchrnul(p, '/');
         const size_t size = (size_t)(end - p);
+        const bool last = *end == '\0'; /* the slash written below may land on it */
 
         if (size == 2 && p[0] == '.' && p[1] == '.') {
             if (out == path) {
@@ -131,7 +132,10 @@ static void normalise(char *path)
             out += size;
             *out++ = '/';
         }
-        p = *end == '\0' ? end : end + 1;
+        if (last) {
+            break;
+        }
+        p = end + 1;
     }
     if (out > path) {
         out--;
