@@ -110,7 +110,7 @@ class Case:
         self.keys = {}
         self.issuer_ca = True
         self.leaf_issuer_key = "issuer"
-        self.crl_issuer = ISSUER
+        self.crl_issuer = None
         self.crl_key = "issuer"
         self.info_key = "signer"
         self.identity_key = "signer"
@@ -121,7 +121,9 @@ class Case:
         self.trailing = b""
         self.quote_changes = {}  # arguments of attest_pki.quote
         self.cert_changes = {}  # role: arguments of attest_pki.certificate
-        self.leaf_issuer_name = ISSUER
+        self.names = {}  # role: a subject other than the usual one
+        self.signer_key = "root"  # who signs the TCB signing certificate
+        self.leaf_issuer_name = None
         self.pck_crl_changes = {}  # arguments of attest_pki.crl
         self.root_crl_changes = {}
         self.chain_more = ()  # further certificates of the PCK chain, by index
@@ -133,6 +135,10 @@ class Case:
             assert hasattr(self, key), key
             setattr(self, key, value)
 
+    def name(self, role):
+        return self.names.get(role, {"root": ROOT, "issuer": ISSUER, "leaf": LEAF,
+                                     "signer": SIGNER}[role])
+
     def key(self, role):
         return p256.private_key(role)
 
@@ -140,17 +146,17 @@ class Case:
         c = self.periods
         root_key = self.key(self.chain_root_key)
         root = self.root(root_key)
-        issuer = pki.certificate(ISSUER, ROOT, self.key("issuer"), root_key, c["issuer"],
+        issuer = pki.certificate(self.name("issuer"), self.name("root"), self.key("issuer"), root_key, c["issuer"],
                                  **{"ca": self.issuer_ca, "usage": 0x06,
                                     "path_length": 0 if self.issuer_ca else None,
                                     **self.cert_changes.get("issuer", {})})
-        leaf = pki.certificate(LEAF, self.leaf_issuer_name, self.key("pck"),
-                               self.key(self.leaf_issuer_key), c["leaf"],
+        leaf = pki.certificate(self.name("leaf"), self.leaf_issuer_name or self.name("issuer"),
+                               self.key("pck"), self.key(self.leaf_issuer_key), c["leaf"],
                                extra=[self.pck_extension()], **self.cert_changes.get("leaf", {}))
         return leaf, issuer, root
 
     def root(self, key):
-        return pki.certificate(ROOT, ROOT, key, key, self.periods["root"],
+        return pki.certificate(self.name("root"), self.name("root"), key, key, self.periods["root"],
                                **{"ca": True, "path_length": 1, "usage": 0x06,
                                   **self.cert_changes.get("root", {})})
 
@@ -160,8 +166,9 @@ class Case:
     def signing_chain(self):
         key = self.key("root")
         extra = [self.pck_extension()] if self.signer_is_pck else []
-        signer = pki.certificate(SIGNER, ROOT, self.key("signer"), key, self.periods["signer"],
-                                 extra=extra, **self.cert_changes.get("signer", {}))
+        signer = pki.certificate(self.name("signer"), self.name("root"), self.key("signer"),
+                                 self.key(self.signer_key), self.periods["signer"], extra=extra,
+                                 **self.cert_changes.get("signer", {}))
         return pki.pem(signer, *([signer] if self.signing_more else []), self.root(key))
 
     def is_tdx(self):
@@ -244,11 +251,11 @@ class Case:
             "tcb_info.json": self.tcb_info(),
             "qe_identity.json": self.qe_identity(),
             "tcb_signing_chain.pem": self.signing_chain(),
-            "pck_crl.der": pki.crl(self.crl_issuer, self.key(self.crl_key),
+            "pck_crl.der": pki.crl(self.crl_issuer or self.name("issuer"), self.key(self.crl_key),
                                    self.periods["pck_crl"],
                                    [serial("another PCK")] + [serial(s) for s in self.pck_revokes],
                                    **self.pck_crl_changes),
-            "root_ca_crl.der": pki.crl(ROOT, self.key("root"), self.periods["root_crl"],
+            "root_ca_crl.der": pki.crl(self.name("root"), self.key("root"), self.periods["root_crl"],
                                        [serial(s) for s in self.root_revokes],
                                        **self.root_crl_changes),
         }
@@ -266,6 +273,16 @@ def verdict(status, platform=None, qe="UpToDate", module=None, current=None, adv
 
 def refusal(code):
     return {"refusal": code}
+
+
+INTEL_NAMES = {"root": "Intel SGX Root CA", "issuer": "Intel SGX PCK Platform CA",
+               "leaf": "Intel SGX PCK Certificate", "signer": "Intel SGX TCB Signing"}
+
+
+def narrow(item):
+    case = Case()
+    case.periods[item] = (NOW - DAY, NOW + DAY)
+    return case
 
 
 def expired(item):
@@ -314,6 +331,18 @@ def cases():
     ppid_data = PPID + bytes(components(10)) + b"\x0d\0" + b"\0\0"
     yield "ppid-with-chain-beside", Case(cert_type=1, cert_data=ppid_data), verdict("UpToDate")
 
+    yield "ppid-encrypted-with-chain-beside", Case(cert_type=3, cert_data=bytes(404)), verdict(
+        "UpToDate")
+    for item in ("leaf", "issuer", "signer", "pck_crl", "tcb_info", "qe_identity"):
+        yield f"narrow-{item.replace('_', '-')}", narrow(item), verdict("UpToDate")
+    # Under a hardware root each certificate must bear Intel's name; a software root does not care.
+    yield "intel-names", Case(names=INTEL_NAMES), verdict("UpToDate")
+    for item in ("issuer", "leaf", "signer"):
+        yield f"intel-names-but-{item}", Case(
+            names={k: v for k, v in INTEL_NAMES.items() if k != item}), verdict("UpToDate")
+
+    yield "tdx-qe-out-of-date", Case(version=4, body_type=2, qe_svn=6), verdict(
+        "OutOfDate", "UpToDate", "OutOfDate", module="UpToDate", advisories=["NACRE-SA-00010"])
     yield "tdx-v4", Case(version=4, body_type=2), verdict("UpToDate", module="UpToDate")
     yield "tdx-v5-10", Case(version=5, body_type=2), verdict("UpToDate", module="UpToDate")
     yield "tdx-v4-debug", Case(version=4, body_type=2, td_attributes=b"\x01" + bytes(7)), verdict(
@@ -399,6 +428,10 @@ def cases():
             ("issuer-may-not-sign-crl", {"cert_changes": {"issuer": {"usage": 0x04}}},
              "crl_wrong_issuer"),
             ("signer-may-not-sign", {"cert_changes": {"signer": {"usage": 0x20}}}, "chain_broken"),
+            ("signer-by-another-key", {"signer_key": "impostor",
+                                       "cert_changes": {"signer": {"authority":
+                                                                   p256.private_key("root")}}},
+             "chain_broken"),
             ("signer-is-ca", {"cert_changes": {"signer": {"ca": True}}}, "chain_broken"),
             ("signer-is-pck", {"signer_is_pck": True}, "chain_broken"),
             ("signer-key-off-curve", {"cert_changes": {"signer": {"off_curve": True}}},

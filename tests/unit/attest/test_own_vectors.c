@@ -35,7 +35,6 @@ static void check_good(const char *name, const struct test_case *c, const struct
                      json_is_string(json_object_get(c->expected, "current_status")));
     assert_true(claims->debug == json_is_true(json_object_get(c->expected, "debug")));
     assert_int_equal(claims->root_class, ATT_ROOT_SOFTWARE);
-    assert_string_equal(claims->root_name, "nacre test root CA");
     assert_int_equal(claims->advisory_count, json_array_size(ids));
     for (size_t i = 0; i < claims->advisory_count; i++) {
         assert_string_equal(claims->advisories[i].id, json_string_value(json_array_get(ids, i)));
@@ -144,6 +143,41 @@ static void test_verify_hardware_root_wants_intels_names(void **state)
     case_free(&c);
 }
 
+static void test_verify_hardware_root_checks_each_name(void **state)
+{
+    static const struct {
+        const char *name;
+        const char *what; /* the certificate that is refused; NULL: none is */
+    } cases[] = {
+        {"intel-names", NULL},
+        {"intel-names-but-issuer", "PCK issuer certificate"},
+        {"intel-names-but-leaf", "PCK certificate"},
+        {"intel-names-but-signer", "TCB signing certificate"},
+    };
+    struct att_root root;
+
+    own_root("root.pem", ATT_ROOT_HARDWARE, &root);
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        struct att_claims claims;
+        struct att_reason why = {0};
+        struct test_case c;
+        int r;
+
+        own_case(cases[i].name, &c);
+        r = case_verify(&c, &root, OWN_VERIFY_TIME, &claims, &why);
+        if (cases[i].what == NULL) {
+            assert_int_equal(r, 0);
+            assert_int_equal(claims.root_class, ATT_ROOT_HARDWARE);
+            assert_string_equal(claims.root_name, "nacre test root CA");
+        } else {
+            assert_int_equal(r, -EKEYREJECTED);
+            assert_int_equal(why.code, ATT_CHAIN_BROKEN);
+            assert_int_equal(strncmp(why.detail, cases[i].what, strlen(cases[i].what)), 0);
+        }
+        case_free(&c);
+    }
+}
+
 static void test_verify_second_trusted_root_is_found(void **state)
 {
     _cleanup_(att_collateral_freep) struct att_collateral *collateral = NULL;
@@ -162,7 +196,7 @@ static void test_verify_second_trusted_root_is_found(void **state)
     assert_false(info.tdx);
     assert_int_equal(info.tcb_evaluation_number, 17);
     assert_true(info.valid_from <= OWN_VERIFY_TIME && info.valid_until >= OWN_VERIFY_TIME);
-    assert_true(info.issued_at < OWN_VERIFY_TIME);
+    assert_int_equal(info.issued_at, OWN_VERIFY_TIME - 10 * 86400); /* the older of the two */
     case_free(&c);
 }
 
@@ -337,6 +371,12 @@ static void test_inspect_shows_but_does_not_appraise(void **state)
     assert_int_equal(claims.isv_prod_id, 3);
     assert_int_equal(claims.groups & ATT_GROUP_APPRAISED, 0);
     assert_true(att_appraise(&claims, &everything, &why) < 0);
+    case_free(&c);
+    own_case("tdx-v5-15", &c);
+    memset(&claims, 0, sizeof(claims));
+    assert_int_equal(att_inspect(c.quote.data, c.quote.size, &claims, &why), 0);
+    assert_true((claims.groups & ATT_GROUP_TD15_BODY) != 0);
+    assert_int_equal(claims.groups & (ATT_GROUP_APPRAISED | ATT_GROUP_SGX), 0);
     assert_true(att_inspect("GIF89a", 6, &claims, &why) < 0);
     assert_int_equal(why.code, ATT_EVIDENCE_UNKNOWN);
     case_free(&c);
@@ -436,6 +476,7 @@ int main(void)
         cmocka_unit_test(test_verify_window_edges_are_inclusive),
         cmocka_unit_test(test_verify_other_root_is_untrusted),
         cmocka_unit_test(test_verify_hardware_root_wants_intels_names),
+        cmocka_unit_test(test_verify_hardware_root_checks_each_name),
         cmocka_unit_test(test_verify_second_trusted_root_is_found),
         cmocka_unit_test(test_collateral_sizes_are_limited),
         cmocka_unit_test(test_collateral_pck_chain_size_is_limited),
