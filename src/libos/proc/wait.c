@@ -158,63 +158,97 @@ static int ensure_wake_fd(struct thread *t)
     return t->host_wake_fd < 0 ? t->host_wake_fd : 0;
 }
 
-/* One poll outside, with the wake descriptor in the last place. */
-static int poll_once(struct thread *t, struct host_pollfd *all, size_t count, uint64_t deadline)
+static void drain(struct thread *t)
+{
+    uint64_t counted;
+
+    (void)!host_read(t->host_wake_fd, &counted, sizeof(counted));
+}
+
+/* One sleep of the caller's. A wake after `park_state` was set writes to the wake descriptor, one
+ * before it is seen in the token: none is lost. */
+static int sleep_once(struct thread *t, int (*sleep)(void *arg, int wake_fd, int64_t timeout_ns),
+                      void *arg, uint64_t deadline)
 {
     int64_t timeout;
     int r = 0;
 
-    all[count] = (struct host_pollfd){.fd = t->host_wake_fd, .events = 1 /* POLLIN */};
     (void)park_begin(t);
     __atomic_store_n(&t->park_state, PARK_POLL, __ATOMIC_SEQ_CST);
     if (__atomic_load_n(&t->wake_token, __ATOMIC_SEQ_CST) == 0) {
         timeout = timeout_until(deadline);
-        r = host_poll(all, count + 1, timeout);
+        r = sleep(arg, t->host_wake_fd, timeout);
     }
     __atomic_store_n(&t->park_state, PARK_AWAKE, __ATOMIC_SEQ_CST);
-    if (r > 0 && all[count].revents != 0) {
-        uint64_t drained;
+    if (__atomic_load_n(&t->wake_token, __ATOMIC_SEQ_CST) != 0) {
+        drain(t);
+    }
+    park_take_host_signals();
+    return r;
+}
 
-        (void)!host_read(t->host_wake_fd, &drained, sizeof(drained));
+int thread_wait_host(int (*sleep)(void *arg, int wake_fd, int64_t timeout_ns), void *arg,
+                     uint64_t deadline)
+{
+    struct thread *t = thread_current();
+    int r = ensure_wake_fd(t);
+
+    if (r < 0) {
+        return r;
+    }
+    if (__atomic_exchange_n(&t->wake_token, 0, __ATOMIC_ACQUIRE) != 0) {
+        return 0;
+    }
+    if (must_go(t) || thread_signal_pending()) {
+        return -EINTR;
+    }
+    r = sleep_once(t, sleep, arg, deadline);
+    if (r < 0 && r != -EINTR) {
+        return r;
+    }
+    if (__atomic_exchange_n(&t->wake_token, 0, __ATOMIC_ACQUIRE) != 0 || r > 0) {
+        return 0;
+    }
+    if (must_go(t) || thread_signal_pending()) {
+        return -EINTR;
+    }
+    return expired(deadline) ? -ETIMEDOUT : 0;
+}
+
+/* The descriptors of one thread_wait_fds, the wake descriptor in the last place. */
+struct poll_sleep {
+    struct host_pollfd *all;
+    size_t count;
+};
+
+static int poll_sleep(void *arg, int wake_fd, int64_t timeout_ns)
+{
+    struct poll_sleep *s = arg;
+    int r;
+
+    s->all[s->count] = (struct host_pollfd){.fd = wake_fd, .events = 1 /* POLLIN */};
+    r = host_poll(s->all, s->count + 1, timeout_ns);
+    if (r > 0 && s->all[s->count].revents != 0) {
         r--;
     }
     return r;
 }
 
-static int wait_fds(struct thread *t, struct host_pollfd *all, struct host_pollfd *fds,
-                    size_t count, uint64_t deadline)
+static bool any_ready(struct host_pollfd *fds, const struct host_pollfd *all, size_t count)
 {
-    for (;;) {
-        int r;
+    bool any = false;
 
-        if (__atomic_exchange_n(&t->wake_token, 0, __ATOMIC_ACQUIRE) != 0) {
-            return 0;
-        }
-        if (must_go(t) || thread_signal_pending()) {
-            return -EINTR;
-        }
-        r = poll_once(t, all, count, deadline);
-        for (size_t i = 0; i < count; i++) {
-            fds[i].revents = all[i].revents;
-        }
-        park_take_host_signals();
-        if (r > 0) {
-            return 0;
-        }
-        if (r < 0 && r != -EINTR) {
-            return r;
-        }
-        if (expired(deadline)) {
-            return -ETIMEDOUT;
-        }
+    for (size_t i = 0; i < count; i++) {
+        fds[i].revents = all[i].revents;
+        any |= all[i].revents != 0;
     }
+    return any;
 }
 
 int thread_wait_fds(struct host_pollfd *fds, size_t count, uint64_t deadline)
 {
-    struct thread *t = thread_current();
     struct host_pollfd fast[FDS_FAST + 1];
-    struct host_pollfd *all = fast;
+    struct poll_sleep s = {.all = fast, .count = count};
     int r;
 
     for (size_t i = 0; i < count; i++) {
@@ -223,20 +257,19 @@ int thread_wait_fds(struct host_pollfd *fds, size_t count, uint64_t deadline)
     if (count == 0) {
         return thread_wait(deadline);
     }
-    r = ensure_wake_fd(t);
-    if (r < 0) {
-        return r;
-    }
     if (count > FDS_FAST) {
-        all = kmalloc((count + 1) * sizeof(*all));
-        if (all == NULL) {
+        s.all = kmalloc((count + 1) * sizeof(*s.all));
+        if (s.all == NULL) {
             return -ENOMEM;
         }
     }
-    __builtin_memcpy(all, fds, count * sizeof(*fds));
-    r = wait_fds(t, all, fds, count, deadline);
-    if (all != fast) {
-        kfree(all);
+    __builtin_memcpy(s.all, fds, count * sizeof(*fds));
+    r = thread_wait_host(poll_sleep, &s, deadline);
+    if (any_ready(fds, s.all, count)) {
+        r = 0;
+    }
+    if (s.all != fast) {
+        kfree(s.all);
     }
     return r;
 }
