@@ -59,16 +59,16 @@ int cas_bytes_copy(const void *p, size_t size, struct cas_bytes *ret)
     return 0;
 }
 
-/* Takes what an i2d function allocated. */
-static int take_der(unsigned char *der, int len, struct cas_bytes *ret)
+/* Takes what an i2d function allocated. By address: the i2d call may stand in the next argument. */
+static int take_der(unsigned char **der, int len, struct cas_bytes *ret)
 {
     int r;
 
     if (len <= 0) {
         return -EIO;
     }
-    r = cas_bytes_copy(der, (size_t)len, ret);
-    OPENSSL_clear_free(der, (size_t)len);
+    r = cas_bytes_copy(*der, (size_t)len, ret);
+    OPENSSL_clear_free(*der, (size_t)len);
     return r;
 }
 
@@ -79,7 +79,7 @@ static int key_to_der(EVP_PKEY *key, struct cas_bytes *ret)
     _cleanup_(p8_freep) PKCS8_PRIV_KEY_INFO *p8 = EVP_PKEY2PKCS8(key);
     unsigned char *der = NULL;
 
-    return p8 != NULL ? take_der(der, i2d_PKCS8_PRIV_KEY_INFO(p8, &der), ret) : -EIO;
+    return p8 != NULL ? take_der(&der, i2d_PKCS8_PRIV_KEY_INFO(p8, &der), ret) : -EIO;
 }
 
 static EVP_PKEY *key_from_der(const struct cas_bytes *der)
@@ -154,7 +154,7 @@ int ca_key_from_pem(const char *pem, size_t size, struct cas_bytes *ret, struct 
 static int public_to_der(EVP_PKEY *key, struct cas_bytes *ret, struct error **err)
 {
     unsigned char *der = NULL;
-    int r = key != NULL ? take_der(der, i2d_PUBKEY(key, &der), ret) : -EINVAL;
+    int r = key != NULL ? take_der(&der, i2d_PUBKEY(key, &der), ret) : -EINVAL;
 
     return r < 0 ? error_set_errno(err, -r, "encoding a public key") : 0;
 }
@@ -195,7 +195,7 @@ static int cert_to_der(X509 *cert, struct cas_bytes *ret)
 {
     unsigned char *der = NULL;
 
-    return take_der(der, i2d_X509(cert, &der), ret);
+    return take_der(&der, i2d_X509(cert, &der), ret);
 }
 
 int ca_public_from_certificate(const struct cas_bytes *der, struct cas_bytes *ret,
@@ -472,7 +472,7 @@ int ca_pkcs12(const struct cas_bytes *cert_der, const struct cas_bytes *key_der,
     }
     if (r == 0) {
         p12 = PKCS12_create("", NULL, key, cert, stack, 0, 0, 0, 0, 0);
-        r = p12 != NULL ? take_der(der, i2d_PKCS12(p12, &der), ret) : -EIO;
+        r = p12 != NULL ? take_der(&der, i2d_PKCS12(p12, &der), ret) : -EIO;
     }
     return r < 0 ? error_set_errno(err, -r, "making a PKCS#12 file") : 0;
 }
