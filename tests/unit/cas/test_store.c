@@ -470,7 +470,8 @@ _noreturn_ static void write_until_killed(const struct place *p, uint64_t from, 
     }
 }
 
-/* Lets it write one session and then for a moment that differs from round to round. Returns the last acknowledged. */
+/* Lets it write one session and then for a moment that differs from round to round. Returns the
+ * last acknowledged. */
 static uint64_t run_and_kill(const struct place *p, uint64_t from, unsigned round)
 {
     const struct timespec moment = {.tv_nsec = (long)(round * 7919 % 37) * 1000000};
