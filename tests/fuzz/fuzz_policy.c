@@ -7,15 +7,12 @@
  * whether template variables are replaced.
  */
 
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
+#include "fuzz/fuzz.h"
+
 #include <string.h>
 
 #include "base/alloc.h"
 #include "policy/policy.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char *get_variable(void *ctx, const char *name, size_t len)
 {
@@ -23,13 +20,6 @@ static const char *get_variable(void *ctx, const char *name, size_t len)
 
     (void)ctx;
     return len == 1 && name[0] == 'N' ? NULL : values[(len + (uint8_t)name[0]) % 4];
-}
-
-static void insist(bool ok)
-{
-    if (!ok) {
-        abort();
-    }
 }
 
 static void check_again(const char *text, const uint8_t hash[static POL_HASH_SIZE])
@@ -43,11 +33,11 @@ static void check_again(const char *text, const uint8_t hash[static POL_HASH_SIZ
     if (r == -ENOMEM || strlen(text) > POL_TEXT_MAX) {
         return; /* the canonical text may be longer than what was read, and past the limit */
     }
-    insist(r == 0);
-    insist(pol_print(s, 0, &again) == 0);
-    insist(strcmp(text, again) == 0);
-    insist(pol_hash(s, hash_again) == 0);
-    insist(memcmp(hash, hash_again, POL_HASH_SIZE) == 0);
+    FUZZ_CHECK(r == 0);
+    FUZZ_CHECK(pol_print(s, 0, &again) == 0);
+    FUZZ_CHECK(strcmp(text, again) == 0);
+    FUZZ_CHECK(pol_hash(s, hash_again) == 0);
+    FUZZ_CHECK(memcmp(hash, hash_again, POL_HASH_SIZE) == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -63,11 +53,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     r = pol_parse((const char *)data + 1, size - 1, data[0] % 2 != 0 ? &vars : NULL, &d, &s);
-    insist(r == 0 || r == -EINVAL || r == -ENOMEM);
-    insist(r == -ENOMEM || (r < 0) == (d.errors > 0));
+    FUZZ_CHECK(r == 0 || r == -EINVAL || r == -ENOMEM);
+    FUZZ_CHECK(r == -ENOMEM || (r < 0) == (d.errors > 0));
     if (r == 0) {
-        insist(pol_print(s, 0, &text) == 0);
-        insist(pol_hash(s, hash) == 0);
+        FUZZ_CHECK(pol_print(s, 0, &text) == 0);
+        FUZZ_CHECK(pol_hash(s, hash) == 0);
         check_again(text, hash);
     }
     return 0;
