@@ -74,7 +74,7 @@ bool boot_take_block(struct thread_page *tp, uint64_t block)
     tp->block = b;
     /* The last line of the area is the word this thread parks on. */
     tp->bounce = (struct host_bounce){.p = buffer, .size = HOSTCALL_BUFFER_SIZE - PARK_LINE};
-    tp->park = (uint32_t *)(buffer + HOSTCALL_BUFFER_SIZE - PARK_LINE);
+    tp->park = (uint32_t *)(void *)(buffer + HOSTCALL_BUFFER_SIZE - PARK_LINE);
     return true;
 }
 

@@ -87,7 +87,7 @@ uint32_t park_advance(struct thread *t)
 void park_take_host_signals(void)
 {
     struct thread_page *tp = thread_page();
-    uint64_t *word = (uint64_t *)((uint8_t *)tp->block + offsetof(struct hostcall_block, signals));
+    uint64_t *word = &tp->block->signals;
 
     if (__atomic_load_n(word, __ATOMIC_RELAXED) != 0) {
         signal_from_host(__atomic_exchange_n(word, 0, __ATOMIC_ACQ_REL));

@@ -360,7 +360,7 @@ static void test_foreign_enclave_measures_and_initialises(void **state)
     struct sgx_secs secs;
     struct sgx_enclave *e;
     char path[4096];
-    size_t size;
+    size_t size = 0;
     size_t sig_size;
     size_t at = 64;
 

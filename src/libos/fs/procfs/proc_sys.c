@@ -235,14 +235,19 @@ const struct pseudo_entry procfs_sys[] = {
 };
 
 /* What the host's network looks like is not ours to show: empty tables under their headings. */
+#define NET_DEV_HEAD                                                                           \
+    "Inter-|   Receive                                                |  Transmit\n"           \
+    " face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs " \
+    "drop fifo colls carrier compressed\n"
+#define NET_SOCKET_HEAD                                                                   \
+    "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  " \
+    "timeout inode\n"
+
 static int show_text(uint64_t arg, struct strbuf *out)
 {
     static const char *const text[] = {
-        "Inter-|   Receive                                                |  Transmit\n"
-        " face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs "
-        "drop fifo colls carrier compressed\n",
-        "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  "
-        "timeout inode\n",
+        NET_DEV_HEAD,
+        NET_SOCKET_HEAD,
         "Num       RefCount Protocol Flags    Type St Inode Path\n",
         "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n",
         "",
