@@ -95,8 +95,10 @@ def serial_of(text):
 # --- certificates ---
 
 def certificate(subject, issuer, key, issuer_key, period, *, ca=False, path_length=None,
-                usage=0xc0, extra=(), serial=None, authority=None, off_curve=False):
-    """authority: the key the certificate says signed it, when that is not the truth."""
+                usage=0xc0, extra=(), serial=None, authority=None, off_curve=False,
+                without=None):
+    """authority: the key the certificate says signed it, when that is not the truth. without: the
+    index of an extension to leave out (2: key usage, 3: basic constraints)."""
     public = p256.public_key(key)
     if off_curve:
         public = public[:-1] + bytes([public[-1] ^ 1])
@@ -110,6 +112,8 @@ def certificate(subject, issuer, key, issuer_key, period, *, ca=False, path_leng
         extension("2.5.29.19", constraints, True),
         *extra,
     ]
+    if without is not None:
+        del extensions[without]
     tbs = seq(
         tlv(0xa0, integer(2)),
         integer(serial_of(subject) if serial is None else serial),

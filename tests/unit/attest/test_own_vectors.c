@@ -35,6 +35,11 @@ static void check_good(const char *name, const struct test_case *c, const struct
                      json_is_string(json_object_get(c->expected, "current_status")));
     assert_true(claims->debug == json_is_true(json_object_get(c->expected, "debug")));
     assert_int_equal(claims->root_class, ATT_ROOT_SOFTWARE);
+    assert_string_equal(claims->evidence_type,
+                        (claims->groups & ATT_GROUP_TDX) != 0 ? "tdx-dcap" : "sgx-dcap");
+    assert_int_equal((claims->groups & ATT_GROUP_SGX) != 0, (claims->groups & ATT_GROUP_TDX) == 0);
+    assert_int_equal(claims->quote_version,
+                     json_integer_value(json_object_get(c->expected, "quote_version")));
     assert_int_equal(claims->advisory_count, json_array_size(ids));
     for (size_t i = 0; i < claims->advisory_count; i++) {
         assert_string_equal(claims->advisories[i].id, json_string_value(json_array_get(ids, i)));
@@ -85,29 +90,48 @@ static void test_verify_each_case_gives_what_it_names(void **state)
     free_names(names);
 }
 
+static bool is_too_early(enum att_code code)
+{
+    return code == ATT_CERT_NOT_YET_VALID || code == ATT_CRL_NOT_YET_VALID ||
+           code == ATT_TCB_INFO_NOT_YET_VALID || code == ATT_QE_IDENTITY_NOT_YET_VALID;
+}
+
+static bool is_too_late(enum att_code code)
+{
+    return code == ATT_CERT_EXPIRED || code == ATT_CRL_EXPIRED || code == ATT_TCB_INFO_EXPIRED ||
+           code == ATT_QE_IDENTITY_EXPIRED;
+}
+
+/* Each item in turn has the narrowest period. */
 static void test_verify_window_edges_are_inclusive(void **state)
 {
-    struct att_claims claims;
-    struct att_reason why;
+    static const char *const names[] = {"up-to-date",        "narrow-leaf",    "narrow-issuer",
+                                        "narrow-signer",     "narrow-pck-crl", "narrow-tcb-info",
+                                        "narrow-qe-identity"};
     struct att_root root;
-    struct test_case c;
-    int64_t from;
-    int64_t until;
 
-    own_case("up-to-date", &c);
     own_root("root.pem", ATT_ROOT_SOFTWARE, &root);
-    assert_int_equal(case_verify(&c, &root, OWN_VERIFY_TIME, &claims, &why), 0);
-    from = claims.valid_from;
-    until = claims.valid_until;
-    assert_int_equal(case_verify(&c, &root, from, &claims, &why), 0);
-    assert_int_equal(case_verify(&c, &root, until, &claims, &why), 0);
-    assert_int_equal(case_verify(&c, &root, from - 1, &claims, &why), -EKEYEXPIRED);
-    assert_int_equal(why.code, ATT_TCB_INFO_NOT_YET_VALID);
-    assert_int_equal(case_verify(&c, &root, until + 1, &claims, &why), -EKEYEXPIRED);
-    assert_int_equal(why.code, ATT_CRL_EXPIRED);
-    assert_int_equal(case_verify(&c, &root, INT64_MIN, &claims, &why), -EKEYEXPIRED);
-    assert_int_equal(case_verify(&c, &root, INT64_MAX, &claims, &why), -EKEYEXPIRED);
-    case_free(&c);
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+        struct att_claims claims;
+        struct att_reason why;
+        struct test_case c;
+        int64_t from;
+        int64_t until;
+
+        own_case(names[i], &c);
+        assert_int_equal(case_verify(&c, &root, OWN_VERIFY_TIME, &claims, &why), 0);
+        from = claims.valid_from;
+        until = claims.valid_until;
+        assert_int_equal(case_verify(&c, &root, from, &claims, &why), 0);
+        assert_int_equal(case_verify(&c, &root, until, &claims, &why), 0);
+        assert_int_equal(case_verify(&c, &root, from - 1, &claims, &why), -EKEYEXPIRED);
+        assert_true(is_too_early(why.code));
+        assert_int_equal(case_verify(&c, &root, until + 1, &claims, &why), -EKEYEXPIRED);
+        assert_true(is_too_late(why.code));
+        assert_int_equal(case_verify(&c, &root, INT64_MIN, &claims, &why), -EKEYEXPIRED);
+        assert_int_equal(case_verify(&c, &root, INT64_MAX, &claims, &why), -EKEYEXPIRED);
+        case_free(&c);
+    }
 }
 
 static void test_verify_other_root_is_untrusted(void **state)

@@ -155,6 +155,11 @@ static void check_case(const char *dir)
     }
     assert_int_equal(claims.verified_at, time);
     assert_int_equal(claims.root_class, ATT_ROOT_HARDWARE);
+    assert_int_equal(claims.quote_version,
+                     json_integer_value(json_object_get(c.expected, "quote_version")));
+    assert_string_equal(claims.evidence_type, strcmp(text_of(c.expected, "body_type"), "SGX") == 0
+                                                  ? "sgx-dcap"
+                                                  : "tdx-dcap");
     check_verdicts(&claims, c.expected);
     check_report(&claims, c.expected);
     check_window(&c, &claims);
