@@ -361,7 +361,7 @@ static void test_foreign_enclave_measures_and_initialises(void **state)
     struct sgx_enclave *e;
     char path[4096];
     size_t size = 0;
-    size_t sig_size;
+    size_t sig_size = 0;
     size_t at = 64;
 
     (void)snprintf(path, sizeof(path), "%s/sgx-sigstruct/test_enclave.sgxs",
