@@ -512,6 +512,11 @@ static int leader_sleep(void *arg, int wake_fd, int64_t timeout_ns)
         ep->leader_tid = thread_current()->tid;
     }
     s->count = host_epoll_wait(ep->host_fd, s->events, (size_t)s->max, timeout_ns);
+    for (int i = 0; i < s->count; i++) {
+        if (s->events[i].data == WAKE_DATA) {
+            return 1;
+        }
+    }
     return s->count == -EINTR ? 0 : MIN(s->count, 0);
 }
 

@@ -66,8 +66,9 @@ struct host_pollfd {
 
 /* As thread_wait, but the sleep is a host call of the caller's own (epoll): `sleep` must return
  * when `wake_fd` (this thread's host eventfd, registered by the caller wherever it sleeps) becomes
- * readable or timeout_ns passed. It is not called at all when a wake came before; afterwards the
- * wake_fd is drained. 0: slept or woken, -ETIMEDOUT, -EINTR, or the error `sleep` returned. */
+ * readable or timeout_ns passed, with 1 when wake_fd was readable (it is then drained), else 0 or
+ * an error. Not called at all when a wake came before. 0: slept or woken, -ETIMEDOUT, -EINTR, or
+ * the error of `sleep`. */
 [[nodiscard]] int thread_wait_host(int (*sleep)(void *arg, int wake_fd, int64_t timeout_ns),
                                    void *arg, uint64_t deadline);
 
