@@ -492,6 +492,17 @@ struct host_sleep {
     int count;
 };
 
+/* A wake that came too late for the wait it was meant for: left readable it would end every wait
+ * to come. One that is meant for this wait is drained by thread_wait_host. */
+static void drain_stale(int wake_fd)
+{
+    uint64_t drained;
+
+    if (__atomic_load_n(&thread_current()->wake_token, __ATOMIC_ACQUIRE) == 0) {
+        (void)!host_read(wake_fd, &drained, sizeof(drained));
+    }
+}
+
 /* Registers the leader's wake descriptor and sleeps: one exit in the steady state. */
 static int leader_sleep(void *arg, int wake_fd, int64_t timeout_ns)
 {
@@ -514,6 +525,7 @@ static int leader_sleep(void *arg, int wake_fd, int64_t timeout_ns)
     s->count = host_epoll_wait(ep->host_fd, s->events, (size_t)s->max, timeout_ns);
     for (int i = 0; i < s->count; i++) {
         if (s->events[i].data == WAKE_DATA) {
+            drain_stale(wake_fd);
             return 1;
         }
     }

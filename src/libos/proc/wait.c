@@ -229,6 +229,9 @@ static int poll_sleep(void *arg, int wake_fd, int64_t timeout_ns)
     s->all[s->count] = (struct host_pollfd){.fd = wake_fd, .events = 1 /* POLLIN */};
     r = host_poll(s->all, s->count + 1, timeout_ns);
     if (r > 0 && s->all[s->count].revents != 0) {
+        if (__atomic_load_n(&thread_current()->wake_token, __ATOMIC_ACQUIRE) == 0) {
+            drain(thread_current()); /* too late for the wait it was meant for */
+        }
         r--;
     }
     return r;
