@@ -376,8 +376,8 @@ enum att_tcb_status dcap_qe_status(const struct dcap *d, const struct isv_level 
         tcb_find_isv_level(&d->collateral->qe.tcb, d->quote.qe_report.isv_svn);
 
     *ret_level = level;
-    /* Older than every level Intel still lists. */
-    return level != NULL ? level->status : ATT_TCB_Revoked;
+    /* Older than every level that is still listed: nobody vouches for it. */
+    return level != NULL ? level->status : ATT_TCB_TCB_NOT_SUPPORTED;
 }
 
 int dcap_add_advisories(struct att_claims *claims, const struct tcb_advisory_pool *pool,

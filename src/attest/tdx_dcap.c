@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "attest/dcap_internal.h"
 #include "attest/reason_internal.h"
@@ -40,7 +41,8 @@ static const struct tdx_module *find_module(const struct tcb_info *info, uint8_t
     }
     (void)snprintf(id, sizeof(id), "TDX_%02X", major);
     for (size_t i = 0; i < info->module_count; i++) {
-        if (strcmp(info->modules[i].id, id) == 0) {
+        /* The hexadecimal digits come in either case. */
+        if (strcasecmp(info->modules[i].id, id) == 0) {
             return &info->modules[i];
         }
     }

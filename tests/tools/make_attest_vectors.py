@@ -322,7 +322,12 @@ def cases():
         advisories=["NACRE-SA-00002", "NACRE-SA-00010"])
     yield "qe-revoked", Case(qe_svn=5), verdict("Revoked", "UpToDate", "Revoked",
                                                 advisories=["NACRE-SA-00011"])
-    yield "qe-unlisted", Case(qe_svn=4), verdict("Revoked", "UpToDate", "Revoked")
+    yield "qe-unlisted", Case(qe_svn=4), verdict("TCB_NOT_SUPPORTED", "UpToDate",
+                                                 "TCB_NOT_SUPPORTED")
+    yield "qe-unlisted-revoked-platform", Case(qe_svn=4, first=4), verdict(
+        "TCB_NOT_SUPPORTED", "Revoked", "TCB_NOT_SUPPORTED", advisories=["NACRE-SA-00004"])
+    yield "qe-revoked-platform-revoked", Case(qe_svn=5, first=4), verdict(
+        "Revoked", "Revoked", "Revoked", advisories=["NACRE-SA-00004", "NACRE-SA-00011"])
     yield "tcb-info-v2", Case(info_version=2), verdict("UpToDate")
     yield "chain-any-order", Case(chain_order=(2, 0, 1)), verdict("UpToDate")
     yield "debug", Case(flags=0x7), verdict("UpToDate", debug=True)
