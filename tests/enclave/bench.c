@@ -3,8 +3,9 @@
 
 /*
  * Loops the bench frame times: argv = enclave, "bench", NAME, COUNT, FD. The time stamp counter is
- * read inside, around the loop, and the cycles go to FD as eight bytes.
+ * read inside, around the loop; struct bench_enclave_result goes to FD.
  */
+#include "bench/enclave_result.h"
 #include "enclave/enclave.h"
 
 static _Alignas(512) struct sgx_targetinfo target;
@@ -16,6 +17,7 @@ static _Alignas(64) struct sgx_secinfo secinfo;
 
 #define AREA_OFFSET 0x200000000ull
 #define AREA_STEP   512u /* pages augmented at a time, outside the timed part */
+#define QUOTE_MAX   65536
 
 static uint64_t cycles_now(void)
 {
@@ -34,9 +36,9 @@ static void loop_exit(uint64_t count)
     }
 }
 
-static void loop_getppid(uint64_t count)
+/* lseek on no descriptor: a bare system call on the host's side. */
+static void loop_syscall(uint64_t count)
 {
-    /* lseek on no descriptor: a bare system call on the host's side */
     while (count-- > 0) {
         (void)host_call(HOSTCALL_lseek, (uint64_t)-1, 0, 0, 0);
     }
@@ -97,13 +99,43 @@ static uint64_t time_eaccept(uint64_t count)
     return total;
 }
 
+/* A report for the quoting enclave, quoted by the host, over and over. */
+static size_t make_quotes(uint64_t count)
+{
+    const uint64_t at = host_bounce();
+    const uint64_t report_at = at + 4096;
+    const uint64_t quote_at = at + 8192;
+    int64_t size = 0;
+
+    if (at == 0 || host_call(HOSTCALL_quote_target, at, 0, 0, 0) != 0 ||
+        host_copy_in(&target, at, sizeof(target)) < 0) {
+        host_abort(13);
+    }
+    while (count-- > 0) {
+        loop_ereport(1);
+        host_copy_out(report_at, &report, sizeof(report));
+        size = host_call(HOSTCALL_quote, report_at, quote_at, QUOTE_MAX, 0);
+        if (size <= 0 || size > QUOTE_MAX) {
+            host_abort(14);
+        }
+    }
+    return (size_t)size;
+}
+
+static void loop_quote(uint64_t count)
+{
+    (void)make_quotes(count);
+}
+
 static const struct {
     const char *name;
     void (*loop)(uint64_t count);
     bool plain;
 } loops[] = {
-    {"exit", loop_exit, false}, {"syscall", loop_getppid, false}, {"exit-trap", loop_exit, true},
-    {"aex", loop_aex, false},   {"ereport", loop_ereport, false}, {"egetkey", loop_egetkey, false},
+    {"exit", loop_exit, false},           {"syscall", loop_syscall, false},
+    {"syscall-trap", loop_syscall, true}, {"aex", loop_aex, false},
+    {"ereport", loop_ereport, false},     {"egetkey", loop_egetkey, false},
+    {"quote", loop_quote, false},
 };
 
 static bool same_word(const char *a, const char *b)
@@ -125,12 +157,33 @@ static uint64_t number(const char *s)
     return v;
 }
 
+static uint64_t cpu_now(void)
+{
+    return (uint64_t)host_call(HOSTCALL_clock_gettime, 2, 0, 0, 0); /* the process's CPU time */
+}
+
+static void time_loop(void (*loop)(uint64_t), uint64_t count, struct bench_enclave_result *ret)
+{
+    struct thread *t = thread_self();
+    uint64_t cpu;
+
+    loop(count / 10 + 1); /* warm */
+    cpu = cpu_now();
+    ret->exits = t->exits;
+    ret->cycles = cycles_now();
+    loop(count);
+    ret->cycles = cycles_now() - ret->cycles;
+    ret->exits = t->exits - ret->exits;
+    ret->cpu_ns = cpu_now() - cpu;
+}
+
 int bench_main(void)
 {
     const char *name = boot_argument(2);
     const uint64_t count = number(boot_argument(3));
     const int fd = (int)number(boot_argument(4));
-    uint64_t cycles = 0;
+    struct bench_enclave_result result = {.ops = count};
+    bool known = false;
 
     if (name == NULL || count == 0) {
         return 2;
@@ -138,15 +191,27 @@ int bench_main(void)
     for (size_t i = 0; i < ARRAY_COUNT(loops); i++) {
         if (same_word(name, loops[i].name)) {
             thread_self()->plain_exit = loops[i].plain;
-            loops[i].loop(count / 10 + 1);
-            cycles = cycles_now();
-            loops[i].loop(count);
-            cycles = cycles_now() - cycles;
+            time_loop(loops[i].loop, count, &result);
             thread_self()->plain_exit = 0;
+            known = true;
         }
     }
     if (same_word(name, "eaccept")) {
-        cycles = time_eaccept(count);
+        result.cpu_ns = cpu_now();
+        result.cycles = time_eaccept(count);
+        result.cpu_ns = cpu_now() - result.cpu_ns;
+        known = true;
     }
-    return host_write(fd, &cycles, sizeof(cycles)) == (int64_t)sizeof(cycles) ? 0 : 3;
+    if (!known || host_write(fd, &result, sizeof(result)) != (int64_t)sizeof(result)) {
+        return 3;
+    }
+    if (same_word(name, "quote")) { /* the last one goes along, as it lies outside */
+        const size_t size = make_quotes(1);
+
+        return host_call(HOSTCALL_write, (uint64_t)fd, host_bounce() + 8192, size, 0) ==
+                       (int64_t)size
+                   ? 0
+                   : 3;
+    }
+    return 0;
 }

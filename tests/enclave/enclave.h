@@ -44,6 +44,7 @@ struct thread {
     uint32_t signals_seen; /* nested entries for a host signal */
     uint64_t signal_bits;  /* what they brought */
     uint64_t argument;     /* of a thread started by us */
+    uint64_t exits;        /* EEXIT and AEX, so far */
     uint32_t plain_exit;   /* leave by the ENCLU that is no slot */
     uint32_t nested_fault; /* how many times the handler itself shall fault */
 };
@@ -101,6 +102,7 @@ bool trap_try(void (*function)(void *), void *argument, struct expected_trap *re
 int64_t host_call(enum hostcall number, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3);
 bool host_range_ok(uint64_t addr, uint64_t size);
 [[nodiscard]] int host_copy_in(void *dst, uint64_t src, size_t size);
+void host_copy_out(uint64_t dst, const void *src, size_t size); /* aborts on a bad range */
 /* Through the bounce buffer. */
 int64_t host_write(int fd, const void *src, size_t size);
 _noreturn_ void host_exit(int status);

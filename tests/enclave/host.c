@@ -31,9 +31,23 @@ int host_copy_in(void *dst, uint64_t src, size_t size)
     return 0;
 }
 
+void host_copy_out(uint64_t dst, const void *src, size_t size)
+{
+    volatile uint8_t *to = (volatile uint8_t *)dst;
+    const uint8_t *from = src;
+
+    if (!host_range_ok(dst, size)) {
+        host_abort(6);
+    }
+    for (size_t i = 0; i < size; i++) {
+        to[i] = from[i];
+    }
+}
+
 static int64_t leave(struct thread *t)
 {
     BLOCK_FIELD(t, exit) = EXIT_HOSTCALL;
+    t->exits++;
     if (t->plain_exit != 0) {
         enclave_leave_plain();
     } else {

@@ -30,6 +30,7 @@ void enclave_trap(uint64_t is_signal, uint64_t cssa)
     struct sgx_gprsgx *gpr = frame_gpr(t, cssa);
     const struct sgx_exinfo *exinfo = (const void *)((uint64_t)gpr - sizeof(struct sgx_exinfo));
 
+    t->exits += 2; /* the AEX, and the EEXIT behind this */
     if (is_signal != 0) {
         take_signals(t);
     } else {
