@@ -142,17 +142,25 @@ static int load_signing_chain(struct att_collateral *c, const struct att_blob *p
     return r;
 }
 
+static int check_crl_size(size_t size, const char *what, struct att_reason *why)
+{
+    return size != 0 && size <= ATT_CRL_MAX
+               ? 0
+               : att_refuse(why, ATT_CRL_MALFORMED, "%s: %zu bytes", what, size);
+}
+
 static int load_crls(struct att_collateral *c, const struct att_collateral_input *in,
                      struct att_reason *why)
 {
     size_t root_size = in->root_ca_crl.size;
     size_t pck_size = in->pck_crl.size;
-    int r;
+    int r = check_crl_size(root_size, "root CA CRL", why);
 
-    if (root_size == 0 || root_size > ATT_CRL_MAX || pck_size == 0 || pck_size > ATT_CRL_MAX) {
-        return att_refuse(why, ATT_CRL_MALFORMED, "%s: %zu bytes",
-                          root_size == 0 || root_size > ATT_CRL_MAX ? "root CA CRL" : "PCK CRL",
-                          root_size == 0 || root_size > ATT_CRL_MAX ? root_size : pck_size);
+    if (r == 0) {
+        r = check_crl_size(pck_size, "PCK CRL", why);
+    }
+    if (r != 0) {
+        return r;
     }
     c->crl_bytes = malloc(root_size + pck_size);
     if (c->crl_bytes == NULL) {
