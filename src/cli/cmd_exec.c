@@ -293,8 +293,8 @@ static int run(const struct exec_options *o, char **argv, int *ret_status, struc
     }
     r = loader_load(backend, &image, &sigstruct, &options, &l, err);
     if (r == 0) {
+        /* Not freed: threads of the program may still be inside; they end with this process. */
         r = loader_run(l, ret_status, err);
-        loader_free(l);
     }
     free_environment(environment);
     (void)close(root);

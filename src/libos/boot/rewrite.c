@@ -582,7 +582,7 @@ uint64_t rewrite_after(uint64_t site)
 
 bool rewrite_handle_trap(struct cpu_context *ctx)
 {
-    bool ours = false;
+    bool ours;
     const struct site *s;
 
     if (!g_enabled) {
@@ -592,15 +592,19 @@ bool rewrite_handle_trap(struct cpu_context *ctx)
     s = find(ctx->rip - 2);
     if (s != NULL && (s->kind == SITE_MOVED || s->kind == SITE_RET)) {
         ctx->rip = s->trampoline + s->copy_at;
-        ours = true;
-    } else {
-        s = find(ctx->rip + 5);
-        if (s != NULL && s->kind == SITE_MOV) {
-            ctx->rax = s->number;
-            ctx->rip += 5;
-            ours = true;
-        }
+        spin_unlock(&g_lock);
+        return true;
     }
+    s = find(ctx->rip + 5);
+    if (s != NULL && s->kind == SITE_MOV) {
+        ctx->rax = s->number;
+        ctx->rip += 5;
+        spin_unlock(&g_lock);
+        return true;
+    }
+    /* The syscall that trapped has become a jump since: execute that. */
+    s = find(ctx->rip);
+    ours = s != NULL && s->kind != SITE_REFUSED && s->kind != SITE_MOV && s->state == SITE_DONE;
     spin_unlock(&g_lock);
     return ours;
 }

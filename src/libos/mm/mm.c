@@ -344,13 +344,14 @@ void mm_clear(void)
 
 /* ---- protect ---- */
 
-/* Every page of the range is mapped, and may be given `prot`. */
-static int may_protect(uint64_t address, uint64_t end, uint32_t prot)
+/* How far every page of the range is mapped and may be given `prot`; what stops it. */
+static int may_protect(uint64_t address, uint64_t end, uint32_t prot, uint64_t *ret_end)
 {
     const struct vma *v = vma_find(&g_mm.tree, address);
     uint64_t at = address;
 
     while (at < end) {
+        *ret_end = at;
         if (v == NULL || v->start > at) {
             return -ENOMEM;
         }
@@ -364,18 +365,18 @@ static int may_protect(uint64_t address, uint64_t end, uint32_t prot)
         at = v->end;
         v = vma_next(v);
     }
+    *ret_end = end;
     return 0;
 }
 
+/* As Linux, what lies before the first page that cannot be changed is changed all the same. */
 static int protect_locked(uint64_t address, uint64_t size, uint32_t prot)
 {
-    const uint64_t end = address + size;
+    uint64_t end;
     struct vma *v;
-    int r = may_protect(address, end, prot);
+    const int stop = may_protect(address, address + size, prot, &end);
+    int r = end > address ? mm_split_at(address) : stop;
 
-    if (r == 0) {
-        r = mm_split_at(address);
-    }
     if (r == 0) {
         r = mm_split_at(end);
     }
@@ -401,7 +402,7 @@ static int protect_locked(uint64_t address, uint64_t size, uint32_t prot)
     if (v != NULL && v->start == end) {
         (void)mm_merge(v);
     }
-    return 0;
+    return stop;
 }
 
 int mm_protect(uint64_t address, uint64_t size, uint32_t prot)

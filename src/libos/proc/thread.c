@@ -105,6 +105,19 @@ void thread_take_work(struct thread *t, struct cpu_context *ctx, int64_t number)
 
 /* ---- the end of a thread ---- */
 
+/* The first thread's host thread carries the whole enclave, so it stays when its thread ends (a
+ * zombie leader, as in Linux) and passes host signals on. */
+_noreturn_ static void linger(struct thread *t)
+{
+    for (;;) {
+        (void)host_park(park_begin(t), -1);
+        park_take_host_signals();
+        if ((__atomic_load_n(&t->work, __ATOMIC_ACQUIRE) & WORK_EXIT) == 0) {
+            __atomic_store_n(&t->work, 0, __ATOMIC_RELEASE);
+        }
+    }
+}
+
 void thread_exit(int status)
 {
     struct thread *t = thread_current();
@@ -127,6 +140,9 @@ void thread_exit(int status)
     if (t->host_wake_fd >= 0) {
         (void)host_close(t->host_wake_fd);
         t->host_wake_fd = -1;
+    }
+    if (tp->measured.index == 0) {
+        linger(t);
     }
     thread_put(t);
     slots_put(tp);
