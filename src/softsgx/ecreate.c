@@ -6,6 +6,7 @@
 #include "softsgx/internal.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,32 +24,32 @@
     (SGX_FLAGS_DEBUG | SGX_FLAGS_MODE64BIT | SGX_FLAGS_PROVISIONKEY | SGX_FLAGS_KSS)
 
 static struct sgx_enclave *g_enclaves[SOFT_ENCLAVE_MAX];
-static int g_registry_lock;
+struct soft_locks soft_locks;
 
 int soft_register(struct sgx_enclave *e)
 {
     int r = -ENOSPC;
 
-    soft_lock(&g_registry_lock);
+    soft_lock(&soft_locks.registry);
     for (size_t i = 0; i < SOFT_ENCLAVE_MAX && r < 0; i++) {
         if (g_enclaves[i] == NULL) {
             __atomic_store_n(&g_enclaves[i], e, __ATOMIC_RELEASE);
             r = 0;
         }
     }
-    soft_unlock(&g_registry_lock);
+    soft_unlock(&soft_locks.registry);
     return r;
 }
 
 void soft_unregister(struct sgx_enclave *e)
 {
-    soft_lock(&g_registry_lock);
+    soft_lock(&soft_locks.registry);
     for (size_t i = 0; i < SOFT_ENCLAVE_MAX; i++) {
         if (g_enclaves[i] == e) {
             __atomic_store_n(&g_enclaves[i], NULL, __ATOMIC_RELEASE);
         }
     }
-    soft_unlock(&g_registry_lock);
+    soft_unlock(&soft_locks.registry);
 }
 
 struct sgx_enclave *soft_find(uint64_t addr)
@@ -197,16 +198,30 @@ static int reserve(struct sgx_enclave *e, struct error **err)
     return 0;
 }
 
-static int tcs_arena(void)
+/* Threads that held a lock do not exist in the child. */
+static void in_forked_child(void)
 {
-    static int lock;
-
-    soft_lock(&lock);
-    if (soft_tcs_arena == NULL) {
-        soft_tcs_arena = sparse(SOFT_TCS_MAX * sizeof(*soft_tcs_arena));
+    soft_locks = (struct soft_locks){0};
+    for (size_t i = 0; i < SOFT_ENCLAVE_MAX; i++) {
+        if (g_enclaves[i] != NULL) {
+            g_enclaves[i]->lock = 0;
+        }
     }
-    soft_unlock(&lock);
-    return soft_tcs_arena == NULL ? -ENOMEM : 0;
+}
+
+static int once(void)
+{
+    const char *strict = getenv("NACRE_SOFTSGX_STRICT");
+    int r = 0;
+
+    soft_lock(&soft_locks.tcs);
+    if (soft_tcs_arena == NULL) {
+        soft_strict = strict != NULL && strict[0] == '1';
+        soft_tcs_arena = sparse(SOFT_TCS_MAX * sizeof(*soft_tcs_arena));
+        r = soft_tcs_arena == NULL ? -ENOMEM : -pthread_atfork(NULL, NULL, in_forked_child);
+    }
+    soft_unlock(&soft_locks.tcs);
+    return r;
 }
 
 static void release(struct sgx_enclave *e)
@@ -273,7 +288,7 @@ int soft_create(const struct sgx_secs *secs, struct sgx_enclave **ret, struct er
     e->gs_table = sparse(pages * sizeof(*e->gs_table));
     e->measure = soft_measure_new();
     if (e->epcm == NULL || e->touched == NULL || e->gs_table == NULL || e->measure == NULL ||
-        tcs_arena() < 0) {
+        once() < 0) {
         release(e);
         return error_set(err, ENOMEM, "cannot reserve the enclave page cache map");
     }

@@ -12,6 +12,7 @@
 
 #include "softsgx/internal.h"
 
+#include <errno.h>
 #include <linux/futex.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -107,13 +108,58 @@ static void set_host_prot(struct sgx_enclave *e, uint64_t page, uint64_t prot)
 
 #define CHUNK 512u /* pages a byte of `touched` stands for */
 
-int soft_protect_locked(struct sgx_enclave *e, uint64_t first, uint64_t count, uint64_t prot)
+bool soft_strict;
+
+static long protect(struct sgx_enclave *e, uint64_t first, uint64_t count, uint64_t prot)
 {
     long host = ((prot & EPCM_R) != 0 ? PROT_READ : 0) | ((prot & EPCM_W) != 0 ? PROT_WRITE : 0) |
                 ((prot & EPCM_X) != 0 ? PROT_EXEC : 0);
-    long r = soft_syscall(SYS_mprotect, (long)(e->base + (first << NACRE_PAGE_SHIFT)),
-                          (long)(count << NACRE_PAGE_SHIFT), host, 0);
 
+    return soft_syscall(SYS_mprotect, (long)(e->base + (first << NACRE_PAGE_SHIFT)),
+                        (long)(count << NACRE_PAGE_SHIFT), host, 0);
+}
+
+/* May the page have `prot` in the host's table so that one mapping covers more? Only one that is
+ * not there at all, or has it anyway. */
+static bool may_join(const struct sgx_enclave *e, uint64_t page, uint64_t prot)
+{
+    uint64_t entry = soft_epcm_load(e, page);
+
+    if ((entry & EPCM_VALID) == 0) {
+        return (prot & ~soft_map_prot(e, page)) == 0;
+    }
+    return soft_wanted_prot(e, page, entry) == prot;
+}
+
+/*
+ * The kernel allows a process vm.max_map_count mappings, the EPCM any pattern. When they run out,
+ * pages of the same 2 MiB that are not there are opened together with their neighbours: touching
+ * one of those no longer faults. NACRE_SOFTSGX_STRICT=1 forbids it (the enclave then gets #PF).
+ */
+static long protect_wide(struct sgx_enclave *e, uint64_t *first, uint64_t *count, uint64_t prot)
+{
+    uint64_t lowest = page_align_up(e->low - e->base) >> NACRE_PAGE_SHIFT;
+    uint64_t from = *first;
+    uint64_t to = *first + *count;
+
+    while (from % CHUNK != 0 && from > lowest && may_join(e, from - 1, prot)) {
+        from--;
+    }
+    while (to % CHUNK != 0 && may_join(e, to, prot)) {
+        to++;
+    }
+    *first = from;
+    *count = to - from;
+    return protect(e, from, to - from, prot);
+}
+
+int soft_protect_locked(struct sgx_enclave *e, uint64_t first, uint64_t count, uint64_t prot)
+{
+    long r = protect(e, first, count, prot);
+
+    if (r == -ENOMEM && prot != 0 && !soft_strict) {
+        r = protect_wide(e, &first, &count, prot);
+    }
     if (r < 0) {
         return (int)r;
     }
@@ -227,6 +273,9 @@ bool soft_eaug(struct sgx_enclave *e, uint64_t page)
 
     if ((entry & EPCM_VALID) != 0 || !e->initialized || soft_map_prot(e, page) == 0) {
         return false;
+    }
+    if ((host_prot(entry) & EPCM_W) != 0) { /* protect_wide() opened it: zero as EAUG promises */
+        soft_zero((void *)(e->base + (page << NACRE_PAGE_SHIFT)), NACRE_PAGE_SIZE);
     }
     return soft_epcm_swap(
         e, page, &entry, entry | EPCM_VALID | EPCM_R | EPCM_W | EPCM_PENDING | EPCM_PT(SGX_PT_REG));

@@ -246,7 +246,13 @@ static inline bool soft_epcm_swap(struct sgx_enclave *e, uint64_t page, uint64_t
                                        __ATOMIC_ACQUIRE);
 }
 
-/* --- enclaves.c: who is there --- */
+/* --- ecreate.c: who is there --- */
+
+/* Locks that guard more than one enclave; a forked child starts with all of them free. */
+struct soft_locks {
+    int registry, tcs, threads, handlers;
+};
+extern struct soft_locks soft_locks;
 
 #define SOFT_ENCLAVE_MAX 64
 int soft_register(struct sgx_enclave *e);
@@ -260,6 +266,8 @@ uint64_t soft_highest_end(void);
 uint64_t soft_map_prot(const struct sgx_enclave *e, uint64_t page);
 /* What the host page table should hold for this entry. */
 uint64_t soft_wanted_prot(const struct sgx_enclave *e, uint64_t page, uint64_t entry);
+/* NACRE_SOFTSGX_STRICT=1: never open a page the EPCM does not allow, not even at the map limit. */
+extern bool soft_strict;
 /* Brings the host page table up to date for `page` and its neighbours in the same situation. */
 int soft_apply(struct sgx_enclave *e, uint64_t page);
 /* Same for a whole range. */
@@ -392,8 +400,8 @@ enum soft_place {
 enum soft_place soft_tramp_fixup(const struct sgx_enclave *e, struct soft_regs *regs);
 /* The enclave address behind the slot of the stub that `stub_rip` lies in. */
 uint64_t soft_slot_next(const struct sgx_enclave *e, uint64_t stub_rip);
-/* Where enclave code goes on after a leaf that will return to `stub_rip`: behind the slot, or at the
- * slot when the stub is to run again. */
+/* Where enclave code goes on after a leaf that will return to `stub_rip`: behind the slot, or at
+ * the slot when the stub is to run again. */
 uint64_t soft_leaf_continues(const struct sgx_enclave *e, uint64_t stub_rip);
 #define SOFT_SLOT_BYTES 5u
 #define SOFT_TRAMP_SIZE 0x4000u

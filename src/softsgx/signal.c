@@ -32,7 +32,6 @@ static struct {
     int flags;
 } g_handlers[SIGNALS];
 static struct sigaction g_previous[SIGNALS]; /* of fault signals, before softsgx came */
-static int g_install_lock;
 
 struct signal_out { /* entry.S knows the offsets */
     uint64_t fs;
@@ -507,7 +506,7 @@ int soft_install_fault_handlers(struct error **err)
 {
     int r = 0;
 
-    soft_lock(&g_install_lock);
+    soft_lock(&soft_locks.handlers);
     for (size_t i = 0; i < ARRAY_COUNT(fault_signals) && r == 0; i++) {
         struct sigaction now;
 
@@ -516,7 +515,7 @@ int soft_install_fault_handlers(struct error **err)
             r = install(fault_signals[i], 0, &g_previous[fault_signals[i]]);
         }
     }
-    soft_unlock(&g_install_lock);
+    soft_unlock(&soft_locks.handlers);
     return r < 0 ? error_set_errno(err, -r, "softsgx: cannot install its fault handlers") : 0;
 }
 

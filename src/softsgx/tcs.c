@@ -25,7 +25,6 @@ _Static_assert(offsetof(struct soft_tcs, cssa) == TCS_CSSA, "asm_offsets.h");
 struct soft_tcs *soft_tcs_arena; /* SOFT_TCS_MAX of them, sparse; set by the first soft_create() */
 static uint32_t tcs_used = 1;    /* index 0 means none */
 static uint32_t tcs_free_head;
-static int tcs_lock;
 
 static bool canonical(uint64_t addr)
 {
@@ -86,17 +85,17 @@ int soft_tcs_add(struct sgx_enclave *e, uint64_t page, const struct sgx_tcs *tcs
     if (!tcs_valid(e, tcs)) {
         return -EINVAL;
     }
-    soft_lock(&tcs_lock);
+    soft_lock(&soft_locks.tcs);
     if (tcs_free_head != 0) {
         slot = tcs_free_head;
         tcs_free_head = soft_tcs_arena[slot].cssa;
     } else if (tcs_used < SOFT_TCS_MAX) {
         slot = tcs_used++;
     } else {
-        soft_unlock(&tcs_lock);
+        soft_unlock(&soft_locks.tcs);
         return -ENOSPC;
     }
-    soft_unlock(&tcs_lock);
+    soft_unlock(&soft_locks.tcs);
     t = &soft_tcs_arena[slot];
     t->linear = e->base + (page << NACRE_PAGE_SHIFT);
     t->entry = e->base + tcs->oentry;
@@ -117,12 +116,12 @@ void soft_tcs_remove(struct sgx_enclave *e, uint32_t slot)
     struct soft_tcs *t = &soft_tcs_arena[slot];
 
     soft_gs_unregister(e, t);
-    soft_lock(&tcs_lock);
+    soft_lock(&soft_locks.tcs);
     t->enclave = NULL;
     t->linear = 0;
     t->cssa = tcs_free_head;
     tcs_free_head = slot;
-    soft_unlock(&tcs_lock);
+    soft_unlock(&soft_locks.tcs);
 }
 
 void soft_tcs_remove_all(struct sgx_enclave *e)

@@ -62,7 +62,6 @@ uint64_t soft_arena_start;
 uint64_t soft_arena_size;
 static uint32_t threads_used;
 static struct soft_thread *threads_free;
-static int threads_lock;
 
 static int arena_map(void)
 {
@@ -88,7 +87,7 @@ static struct soft_thread *slot_get(void)
 {
     struct soft_thread *th = NULL;
 
-    soft_lock(&threads_lock);
+    soft_lock(&soft_locks.threads);
     if (arena_map() == 0) {
         if (threads_free != NULL) {
             th = threads_free;
@@ -98,7 +97,7 @@ static struct soft_thread *slot_get(void)
                                         (uint64_t)threads_used++ * SOFT_SLOT_SIZE);
         }
     }
-    soft_unlock(&threads_lock);
+    soft_unlock(&soft_locks.threads);
     if (th != NULL) {
         memset(th, 0, sizeof(*th));
         th->last_linear = ~0ull;
@@ -111,10 +110,10 @@ static struct soft_thread *slot_get(void)
 
 static void slot_put(struct soft_thread *th)
 {
-    soft_lock(&threads_lock);
+    soft_lock(&soft_locks.threads);
     th->next_free = threads_free;
     threads_free = th;
-    soft_unlock(&threads_lock);
+    soft_unlock(&soft_locks.threads);
 }
 
 int soft_thread_attach(struct sgx_enclave *e, struct error **err)

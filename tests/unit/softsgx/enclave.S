@@ -38,7 +38,7 @@ entry:
     sub     %rcx, %rsp
     push    %r10
     push    %r10
-    cmp     $24, %rdi
+    cmp     $25, %rdi
     ja      .Lunknown
     lea     table(%rip), %rcx
     movslq  (%rcx, %rdi, 4), %rax
@@ -230,6 +230,24 @@ op_state:
     add     $8, %rsp
     ret
 
+op_loop:
+    push    %rbp
+    push    %r12
+    mov     %rsi, %rbp
+    mov     %rdx, %r12
+1:
+    mov     0(%rbp), %rax
+    mov     8(%rbp), %rbx
+    mov     16(%rbp), %rcx
+    mov     24(%rbp), %rdx
+    SLOT_ENCLU test_slot_loop
+    dec     %r12
+    jnz     1b
+    mov     %rax, %rsi
+    pop     %r12
+    pop     %rbp
+    ret
+
 op_exitto_slot:
     pop     %rax
     pop     %rax
@@ -416,7 +434,7 @@ table:
     .long op_accept - table, op_skip - table, op_int80 - table, op_faultloop - table
     .long op_nop_trap - table, op_setfs - table, op_intn - table, op_sysenter - table
     .long op_exitto - table, op_gp - table, op_spin512 - table, op_state - table
-    .long op_exitto_slot - table
+    .long op_exitto_slot - table, op_loop - table
     .balign 4096
 test_enclave_end:
     .section .note.GNU-stack, "", @progbits

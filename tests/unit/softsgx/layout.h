@@ -44,3 +44,4 @@
 #define OP_SPIN512   22 /* zmm0-31 and k0-7 from RSI; until *(u32 *)RDX != 0 */
 #define OP_STATE     23 /* XMM0 = RSI, MXCSR 3f80, FCW 027f, ud2, RSI = XMM0 */
 #define OP_EXITTO_SLOT 24 /* as OP_EXITTO, through a slot */
+#define OP_LOOP      25 /* RSI -> struct enclu_args: that slot, RDX times */

@@ -38,7 +38,7 @@ static void state_dir(void)
 void rig_secs(const struct rig_options *o, struct sgx_secs *ret)
 {
     *ret = (struct sgx_secs){
-        .size = ENC_SIZE,
+        .size = o->size != 0 ? o->size : ENC_SIZE,
         .base = o->base,
         .ssa_frame_size = 1,
         .miscselect = o->miscselect,
@@ -85,6 +85,7 @@ void rig_pages(struct rig *rig, const struct rig_options *o)
         ENC_CODE + (uint64_t)(test_slot_any - test_enclave_start),
         ENC_CODE + (uint64_t)(test_slot_accept - test_enclave_start),
         ENC_CODE + (uint64_t)(test_slot_exitto - test_enclave_start),
+        ENC_CODE + (uint64_t)(test_slot_loop - test_enclave_start),
     };
 
     state_dir();
@@ -103,7 +104,7 @@ void rig_pages(struct rig *rig, const struct rig_options *o)
     if (!o->no_slots) {
         must(B->hint_slots(rig->e, slots, ARRAY_COUNT(slots), &err), err);
     }
-    must(B->map(rig->e, 0, ENC_SIZE, PROT_READ | PROT_WRITE | PROT_EXEC, &err), err);
+    must(B->map(rig->e, 0, rig->secs.size, PROT_READ | PROT_WRITE | PROT_EXEC, &err), err);
     soft_measure_final(rig->e->measure, rig->mrenclave);
 }
 

@@ -18,6 +18,7 @@
 
 struct rig_options {
     uint64_t base;
+    uint64_t size; /* 0: ENC_SIZE */
     unsigned threads;
     uint64_t xfrm;  /* 0: all the machine has, without AMX */
     uint64_t flags; /* ATTRIBUTES besides MODE64BIT */
@@ -65,7 +66,8 @@ struct rig_exit {
 };
 
 extern const char test_enclave_start[], test_enclave_end[];
-extern const char test_slot_exit[], test_slot_any[], test_slot_accept[], test_slot_exitto[];
+extern const char test_slot_exit[], test_slot_any[], test_slot_accept[], test_slot_exitto[],
+    test_slot_loop[];
 extern const char test_gp[], test_ud2[], test_int3[], test_div[], test_syscall[], test_int80[],
     test_intn[], test_sysenter[];
 

@@ -486,6 +486,44 @@ static void test_trimmed_page_is_closed(void **state)
     drop(OFF, 1);
 }
 
+/* More islands of accepted pages than the kernel has mappings. */
+#define ISLANDS 70000u
+
+static void accept_islands(struct rig *rig, uint64_t from, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        assert_int_equal(rig_accept(rig, from + i * 8192ull, 1, NEW), 0);
+    }
+}
+
+static void test_more_islands_than_mappings(void **state)
+{
+    uint64_t from = RIG_BASE2 + 0x1000000;
+    struct rig rig;
+
+    rig_build(&rig, &(struct rig_options){.base = RIG_BASE2, .size = 1ull << 31, .threads = 1});
+    accept_islands(&rig, from, ISLANDS);
+    for (unsigned i = 0; i < ISLANDS; i += 997) {
+        assert_int_equal(rig_peek(&rig, from + i * 8192ull), 0);
+        rig_poke(&rig, from + i * 8192ull, i);
+        rig_poke(&rig, from + i * 8192ull + 8, i);
+        assert_int_equal(rig_peek(&rig, from + i * 8192ull), i);
+    }
+    /* What lies between was perhaps opened with them; accepted, it is zero as any new page. */
+    for (unsigned i = ISLANDS - 100; i < ISLANDS - 1; i++) {
+        uint64_t between = from + i * 8192ull + 4096;
+        struct rig_exit x = rig_enter(&rig, 0, OP_WRITE, between, 1);
+
+        if (x.function == ENCLU_ERESUME) {
+            assert_int_equal(rig_enter(&rig, 0, OP_SKIP, 3, 0).function, ENCLU_EEXIT);
+            assert_int_equal(rig_resume(&rig, 0).function, ENCLU_EEXIT);
+        }
+        assert_int_equal(rig_accept(&rig, between, 1, NEW), 0);
+        assert_int_equal(rig_peek(&rig, between), 0);
+    }
+    B->destroy(rig.e);
+}
+
 static void test_before_einit_refused(void **state)
 {
     _cleanup_error_ struct error *err = NULL;
@@ -523,6 +561,7 @@ int main(void)
         cmocka_unit_test(test_eaccept_bad_tcs_gp),
         cmocka_unit_test(test_emodt_refusals),
         cmocka_unit_test(test_trimmed_page_is_closed),
+        cmocka_unit_test(test_more_islands_than_mappings),
         cmocka_unit_test(test_before_einit_refused),
     };
 
