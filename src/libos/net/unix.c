@@ -1,0 +1,1018 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The nacre authors */
+
+/*
+ * AF_UNIX inside the enclave: stream, datagram, seqpacket; path and abstract names; SCM_RIGHTS and
+ * SCM_CREDENTIALS.
+ *
+ * Each socket has a queue of received messages under its own lock. A sender takes its own lock only
+ * to get a counted pointer to its peer, then the receiver's: never both. Names are guarded by
+ * g_names. Two sockets that send themselves to each other and are then closed stay in memory, as
+ * there is no collector of such circles.
+ */
+
+#include "libos/net/unix.h"
+
+#include <asm/ioctls.h>
+
+#include "libos/fs/names.h"
+#include "libos/lib/str.h"
+#include "libos/mm/kmem.h"
+#include "libos/proc/thread.h"
+#include "libos/sys/syscall.h"
+
+#define PACKET_CHUNK 32768u /* a stream write is cut into pieces of this */
+#define PATH_SIZE    108u
+
+static struct mutex g_names;
+static struct list g_abstract; /* unix_sock.name_node */
+
+void unix_put(struct unix_sock *u)
+{
+    if (u == NULL || !ref_put(&u->refs)) {
+        return;
+    }
+    kfree(u);
+}
+
+static struct unix_sock *unix_get(struct unix_sock *u)
+{
+    ref_get(&u->refs);
+    return u;
+}
+
+struct unix_sock *unix_of(struct socket *s)
+{
+    return container_of(s, struct unix_sock, base);
+}
+
+static struct ucred_ own_cred(void)
+{
+    const struct process *p = process_current();
+
+    return (struct ucred_){.pid = p->pid, .uid = p->euid, .gid = p->egid};
+}
+
+static struct unix_sock *unix_new(int type)
+{
+    struct unix_sock *u = kzalloc(sizeof(*u));
+
+    if (u != NULL) {
+        ref_init(&u->refs);
+        u->base.ops = &unix_ops;
+        u->base.family = AF_UNIX_;
+        u->base.type = type;
+        waitq_init(&u->waiters);
+        waitq_init(&u->room);
+        list_init(&u->queue);
+        list_init(&u->pending);
+        list_init(&u->pending_node);
+        list_init(&u->name_node);
+        u->send_max = UNIX_BUFFER;
+        u->cred = own_cred();
+    }
+    return u;
+}
+
+static void packet_free(struct packet *p)
+{
+    for (size_t i = 0; i < p->file_count; i++) {
+        file_put(p->files[i]);
+    }
+    kfree(p->files);
+    kfree(p);
+}
+
+/* The peer with a reference, or NULL. */
+static struct unix_sock *get_peer(struct unix_sock *u)
+{
+    mutex_lock(&u->lock);
+    struct unix_sock *peer = u->peer == NULL ? NULL : unix_get(u->peer);
+
+    mutex_unlock(&u->lock);
+    return peer;
+}
+
+int unix_create(int type, int protocol, struct socket **ret)
+{
+    if (protocol != 0 && protocol != AF_UNIX_) {
+        return -EPROTONOSUPPORT;
+    }
+    if (type == SOCK_RAW_) {
+        type = SOCK_DGRAM_; /* Linux says so as well */
+    }
+    if (type != SOCK_STREAM_ && type != SOCK_DGRAM_ && type != SOCK_SEQPACKET_) {
+        return -ESOCKTNOSUPPORT;
+    }
+    struct unix_sock *u = unix_new(type);
+
+    if (u == NULL) {
+        return -ENOMEM;
+    }
+    *ret = &u->base;
+    return 0;
+}
+
+/* Two sockets that are each other's peers, a reference each way. */
+static void join(struct unix_sock *a, struct unix_sock *b)
+{
+    a->peer = unix_get(b);
+    b->peer = unix_get(a);
+    a->peer_cred = b->cred;
+    b->peer_cred = a->cred;
+    a->connected = true;
+    b->connected = true;
+}
+
+int unix_pair(int type, struct socket *ret[2])
+{
+    int r = unix_create(type, 0, &ret[0]);
+
+    if (r < 0) {
+        return r;
+    }
+    r = unix_create(type, 0, &ret[1]);
+    if (r < 0) {
+        unix_put(unix_of(ret[0]));
+        return r;
+    }
+    join(unix_of(ret[0]), unix_of(ret[1]));
+    return 0;
+}
+
+/* ---- names ---- */
+
+static bool is_abstract(const struct sock_addr *a)
+{
+    return a->size > 2 && a->b[2] == '\0';
+}
+
+static int check_addr(const struct sock_addr *a, char path[static PATH_SIZE + 1])
+{
+    uint16_t family;
+
+    if (a->size < 2 || a->size > 2 + PATH_SIZE) {
+        return -EINVAL;
+    }
+    __builtin_memcpy(&family, a->b, 2);
+    if (family != AF_UNIX_) {
+        return -EINVAL;
+    }
+    __builtin_memcpy(path, a->b + 2, a->size - 2);
+    path[a->size - 2] = '\0';
+    return 0;
+}
+
+/* Under g_names. */
+static struct unix_sock *find_abstract(const struct sock_addr *a)
+{
+    if (g_abstract.next == NULL) {
+        list_init(&g_abstract);
+    }
+    list_for_each (it, &g_abstract) {
+        struct unix_sock *u = list_entry(it, struct unix_sock, name_node);
+
+        if (u->name.size == a->size && __builtin_memcmp(u->name.b, a->b, a->size) == 0) {
+            return u;
+        }
+    }
+    return NULL;
+}
+
+/* Five hexadecimal digits in the abstract space, as Linux chooses names. Under g_names. */
+static int autobind(struct unix_sock *u)
+{
+    static uint32_t g_next;
+
+    for (uint32_t i = 0; i < 0x100000; i++) {
+        struct sock_addr a = {.size = 2 + 6, .b = {AF_UNIX_}};
+
+        (void)kprintf((char *)a.b + 3, 6, "%05x", g_next++ & 0xfffff);
+        if (find_abstract(&a) == NULL) {
+            u->name = a;
+            list_insert(&g_abstract, &u->name_node);
+            return 0;
+        }
+    }
+    return -ENOSPC;
+}
+
+static int bind_path(struct unix_sock *u, const char *path, const struct sock_addr *a)
+{
+    struct inode_new what = {.mode = S_IFSOCK | 0777};
+    struct path at = {0};
+    int r = name_create(AT_FDCWD, path, &what, &at);
+
+    if (r < 0) {
+        return r == -EEXIST ? -EADDRINUSE : r;
+    }
+    u->name = *a;
+    u->name.size = (uint32_t)str_len(path) + 3; /* the terminator counts */
+    u->name.b[u->name.size - 1] = '\0';
+    u->bound = at;
+    path_inode(&at)->object = u;
+    return 0;
+}
+
+static int unix_bind(struct socket *s, const struct sock_addr *a)
+{
+    struct unix_sock *u = unix_of(s);
+    char path[PATH_SIZE + 1];
+    int r = check_addr(a, path);
+
+    if (r < 0) {
+        return r;
+    }
+    mutex_lock(&g_names);
+    if (u->name.size != 0) {
+        r = a->size == 2 ? 0 : -EINVAL;
+    } else if (a->size == 2) {
+        r = find_abstract(a) == NULL ? autobind(u) : -EINVAL;
+    } else if (is_abstract(a)) {
+        if (find_abstract(a) != NULL) {
+            r = -EADDRINUSE;
+        } else {
+            u->name = *a;
+            list_insert(&g_abstract, &u->name_node);
+        }
+    } else {
+        r = bind_path(u, path, a);
+    }
+    mutex_unlock(&g_names);
+    return r;
+}
+
+/* The socket an address leads to, with a reference. */
+static int find_target(const struct sock_addr *a, int type, struct unix_sock **ret)
+{
+    char path[PATH_SIZE + 1];
+    struct unix_sock *u = NULL;
+    struct path at = {0};
+    int r = check_addr(a, path);
+
+    if (r < 0) {
+        return r;
+    }
+    if (!is_abstract(a)) {
+        if (a->size == 2) {
+            return -ECONNREFUSED;
+        }
+        r = path_lookup(AT_FDCWD, path, LOOKUP_FOLLOW, &at);
+        if (r == 0) {
+            r = inode_permission(path_inode(&at), MAY_WRITE, /*real=*/false);
+        }
+        if (r == 0 && !S_ISSOCK(path_inode(&at)->mode)) {
+            r = -ECONNREFUSED;
+        }
+    }
+    mutex_lock(&g_names);
+    if (r == 0) {
+        u = is_abstract(a) ? find_abstract(a) : path_inode(&at)->object;
+        if (u == NULL) {
+            r = -ECONNREFUSED;
+        } else if (u->base.type != type) {
+            r = -EPROTOTYPE;
+        } else {
+            *ret = unix_get(u);
+        }
+    }
+    mutex_unlock(&g_names);
+    path_put(&at);
+    return r;
+}
+
+static int unix_name(struct socket *s, bool peer, struct sock_addr *ret)
+{
+    struct unix_sock *u = unix_of(s);
+    struct unix_sock *p = NULL;
+
+    if (peer) {
+        p = get_peer(u);
+        if (p == NULL) {
+            return -ENOTCONN;
+        }
+        u = p;
+    }
+    mutex_lock(&g_names);
+    *ret = u->name;
+    mutex_unlock(&g_names);
+    if (ret->size == 0) {
+        *ret = (struct sock_addr){.size = 2, .b = {AF_UNIX_}};
+    }
+    unix_put(p);
+    return 0;
+}
+
+/* ---- connections ---- */
+
+static int unix_listen(struct socket *s, int backlog)
+{
+    struct unix_sock *u = unix_of(s);
+
+    if (s->type == SOCK_DGRAM_) {
+        return -EOPNOTSUPP;
+    }
+    if (u->name.size == 0) {
+        return -EINVAL;
+    }
+    mutex_lock(&u->lock);
+    int r = u->connected ? -EINVAL : 0;
+
+    if (r == 0) {
+        u->listening = true;
+        u->backlog = (uint32_t)MIN(MAX(backlog, 0), 4096);
+        u->cred = own_cred();
+    }
+    mutex_unlock(&u->lock);
+    waitq_wake_all(&u->waiters, EV_WRITE);
+    return r;
+}
+
+static int connect_datagram(struct unix_sock *u, const struct sock_addr *a)
+{
+    struct unix_sock *target = NULL;
+    struct unix_sock *old = NULL;
+    uint16_t family;
+
+    __builtin_memcpy(&family, a->b, 2);
+    if (a->size >= 2 && family == AF_UNSPEC_) {
+        mutex_lock(&u->lock);
+        old = TAKE_PTR(u->peer);
+        u->connected = false;
+        mutex_unlock(&u->lock);
+        unix_put(old);
+        return 0;
+    }
+    int r = find_target(a, SOCK_DGRAM_, &target);
+
+    if (r < 0) {
+        return r;
+    }
+    mutex_lock(&u->lock);
+    old = u->peer;
+    u->peer = target;
+    u->connected = true;
+    u->peer_cred = target->cred;
+    mutex_unlock(&u->lock);
+    unix_put(old);
+    return 0;
+}
+
+/* Puts `fresh`, the server's end, into the listener's queue; waits while that is full. */
+static int enqueue_connection(struct unix_sock *listener, struct unix_sock *fresh,
+                              uint64_t deadline)
+{
+    for (;;) {
+        struct waiter w;
+
+        waiter_init(&w);
+        waitq_add(&listener->waiters, &w);
+        mutex_lock(&listener->lock);
+        int r = listener->listening && !listener->closed ? 0 : -ECONNREFUSED;
+        bool full = r == 0 && listener->pending_count > listener->backlog;
+
+        if (r == 0 && !full) {
+            list_insert(&listener->pending, &fresh->pending_node);
+            listener->pending_count++;
+        }
+        mutex_unlock(&listener->lock);
+        if (full) {
+            r = deadline == 0 ? -EAGAIN : thread_wait(deadline);
+            r = r == -EINTR ? -ERESTARTSYS : (r == -ETIMEDOUT ? -EAGAIN : r);
+        }
+        waitq_remove(&w);
+        if (r < 0) {
+            return r;
+        }
+        if (!full) {
+            waitq_wake_all(&listener->waiters, EV_READ);
+            return 0;
+        }
+    }
+}
+
+static int connect_stream(struct unix_sock *u, const struct sock_addr *a)
+{
+    struct unix_sock *listener = NULL;
+
+    if (u->connected || u->listening) {
+        return u->connected ? -EISCONN : -EINVAL;
+    }
+    int r = find_target(a, u->base.type, &listener);
+
+    if (r < 0) {
+        return r;
+    }
+    struct unix_sock *fresh = unix_new(u->base.type);
+
+    if (fresh == NULL) {
+        unix_put(listener);
+        return -ENOMEM;
+    }
+    u->cred = own_cred();
+    fresh->cred = listener->cred;
+    mutex_lock(&g_names);
+    fresh->name = listener->name;
+    mutex_unlock(&g_names);
+    fresh->base.passcred = listener->base.passcred;
+    mutex_lock(&u->lock);
+    join(u, fresh);
+    mutex_unlock(&u->lock);
+    r = enqueue_connection(listener, fresh, sock_deadline(&u->base, 0, u->base.send_timeout));
+    if (r < 0) {
+        mutex_lock(&u->lock);
+        u->connected = false;
+        struct unix_sock *p = TAKE_PTR(u->peer);
+
+        mutex_unlock(&u->lock);
+        unix_put(TAKE_PTR(fresh->peer));
+        unix_put(p);
+        unix_put(fresh);
+    }
+    unix_put(listener);
+    waitq_wake_all(&u->waiters, EV_WRITE);
+    return r;
+}
+
+static int unix_connect(struct socket *s, const struct sock_addr *a)
+{
+    return s->type == SOCK_DGRAM_ ? connect_datagram(unix_of(s), a) : connect_stream(unix_of(s), a);
+}
+
+static int unix_accept(struct socket *s, bool wait, struct socket **ret)
+{
+    struct unix_sock *u = unix_of(s);
+    uint64_t deadline = wait ? sock_deadline(s, 0, s->receive_timeout) : 0;
+
+    if (s->type == SOCK_DGRAM_) {
+        return -EOPNOTSUPP;
+    }
+    for (;;) {
+        struct unix_sock *fresh = NULL;
+
+        mutex_lock(&u->lock);
+        bool listening = u->listening;
+
+        if (!list_empty(&u->pending)) {
+            fresh = list_entry(u->pending.next, struct unix_sock, pending_node);
+            list_remove(&fresh->pending_node);
+            u->pending_count--;
+        }
+        mutex_unlock(&u->lock);
+        if (!listening) {
+            return -EINVAL;
+        }
+        if (fresh != NULL) {
+            waitq_wake_all(&u->waiters, EV_WRITE);
+            *ret = &fresh->base;
+            return 0;
+        }
+        int r = sock_wait(s, EV_IN, deadline);
+
+        if (r < 0) {
+            return r;
+        }
+    }
+}
+
+/* ---- sending ---- */
+
+static int make_packet(struct unix_sock *u, struct sock_msg *m, size_t size, struct packet **ret)
+{
+    struct packet *p = kmalloc(sizeof(*p) + size);
+
+    if (p == NULL) {
+        return -ENOBUFS;
+    }
+    *p = (struct packet){.size = size, .cred = m->has_cred ? m->cred : own_cred()};
+    if (iter_take(&m->it, p->data, size) < size) {
+        kfree(p);
+        return -EFAULT;
+    }
+    if (u->base.type == SOCK_DGRAM_) {
+        mutex_lock(&g_names);
+        p->from = u->name;
+        mutex_unlock(&g_names);
+    }
+    *ret = p;
+    return 0;
+}
+
+/* Room for `size` more bytes in the receiver's queue? Under its lock. A single message larger than
+ * the limit was refused before. */
+static bool has_room(const struct unix_sock *to, size_t size)
+{
+    return to->queued == 0 || to->queued + size <= UNIX_BUFFER;
+}
+
+/* Gives a packet to the receiver; waits for room. */
+static int deliver(struct unix_sock *u, struct unix_sock *to, struct packet *p, int flags,
+                   uint64_t deadline)
+{
+    for (;;) {
+        struct waiter w;
+        int r = 0;
+
+        waiter_init(&w);
+        waitq_add(&to->room, &w);
+        mutex_lock(&to->lock);
+        if (to->closed || (to->shut & SHUT_RD_BIT) != 0) {
+            r = u->base.type == SOCK_DGRAM_ ? -ECONNREFUSED : -EPIPE;
+        } else if (to->base.type == SOCK_DGRAM_ && to->peer != NULL && to->peer != u) {
+            r = -EPERM; /* it is connected to somebody else */
+        }
+        bool full = r == 0 && !has_room(to, p->size);
+
+        if (r == 0 && !full) {
+            list_insert(&to->queue, &p->node);
+            to->queued += p->size;
+        }
+        mutex_unlock(&to->lock);
+        if (full && deadline != 0) {
+            r = thread_wait(deadline);
+            r = r == -EINTR ? -ERESTARTSYS : (r == -ETIMEDOUT ? -EAGAIN : r);
+        } else if (full) {
+            r = -EAGAIN;
+        }
+        waitq_remove(&w);
+        if (r < 0) {
+            return r == -EPIPE ? sock_broken_pipe(flags) : r;
+        }
+        if (!full) {
+            waitq_wake_all(&to->waiters, EV_READ);
+            return 0;
+        }
+    }
+}
+
+static int64_t send_to(struct unix_sock *u, struct unix_sock *to, struct sock_msg *m)
+{
+    bool stream = u->base.type == SOCK_STREAM_;
+    uint64_t deadline = sock_deadline(&u->base, m->flags, u->base.send_timeout);
+    int64_t done = 0;
+
+    if (!stream && m->it.left > UNIX_BUFFER) {
+        return -EMSGSIZE;
+    }
+    do {
+        size_t size = stream ? MIN(m->it.left, PACKET_CHUNK) : m->it.left;
+        struct packet *p = NULL;
+
+        if (stream && size == 0) {
+            break; /* Linux sends nothing either, files included */
+        }
+        int r = make_packet(u, m, size, &p);
+
+        if (r == 0) {
+            p->files = m->files; /* with the first piece */
+            p->file_count = m->file_count;
+            r = deliver(u, to, p, m->flags, deadline);
+            if (r < 0) {
+                p->files = NULL;
+                p->file_count = 0;
+                packet_free(p);
+            } else {
+                m->files = NULL;
+                m->file_count = 0;
+            }
+        }
+        if (r < 0) {
+            return done > 0 ? done : r;
+        }
+        done += (int64_t)size;
+    } while (stream && m->it.left > 0);
+    return done;
+}
+
+static int64_t unix_send(struct socket *s, struct sock_msg *m)
+{
+    struct unix_sock *u = unix_of(s);
+    struct unix_sock *to = NULL;
+
+    if ((m->flags & MSG_OOB_) != 0) {
+        return -EOPNOTSUPP;
+    }
+    if ((u->shut & SHUT_WR_BIT) != 0) {
+        return sock_broken_pipe(m->flags);
+    }
+    if (m->has_addr && s->type == SOCK_DGRAM_) {
+        int r = find_target(&m->addr, SOCK_DGRAM_, &to);
+
+        if (r < 0) {
+            return r;
+        }
+    } else {
+        if (m->has_addr && m->addr.size > 0) {
+            return u->connected ? -EISCONN : -EOPNOTSUPP;
+        }
+        to = get_peer(u);
+        if (to == NULL) {
+            if (u->connected) {
+                return sock_broken_pipe(m->flags);
+            }
+            return -ENOTCONN;
+        }
+    }
+    int64_t n = send_to(u, to, m);
+
+    unix_put(to);
+    return n;
+}
+
+/* ---- receiving ---- */
+
+/* Hands the files of a packet to the message: copies of the references when it stays queued. */
+static int take_files(struct packet *p, struct sock_msg *m, bool peek)
+{
+    if (p->file_count == 0) {
+        return 0;
+    }
+    if (!peek) {
+        m->files = TAKE_PTR(p->files);
+        m->file_count = p->file_count;
+        p->file_count = 0;
+        return 0;
+    }
+    m->files = kmalloc(p->file_count * sizeof(m->files[0]));
+    if (m->files == NULL) {
+        return -ENOMEM;
+    }
+    for (size_t i = 0; i < p->file_count; i++) {
+        m->files[i] = file_get(p->files[i]);
+    }
+    m->file_count = p->file_count;
+    return 0;
+}
+
+static void take_meta(const struct packet *p, struct sock_msg *m)
+{
+    m->cred = p->cred;
+    m->has_cred = true;
+    m->addr = p->from;
+}
+
+/* One datagram or record. Under u->lock; sets *ret_free to a packet to be freed after it. */
+static int64_t receive_record(struct unix_sock *u, struct sock_msg *m, struct packet **ret_free)
+{
+    struct packet *p = list_entry(u->queue.next, struct packet, node);
+    size_t n = MIN(p->size, m->it.left);
+    bool peek = (m->flags & MSG_PEEK_) != 0;
+
+    if (iter_put(&m->it, p->data, n) < n) {
+        return -EFAULT;
+    }
+    int r = take_files(p, m, peek);
+
+    if (r < 0) {
+        return r;
+    }
+    take_meta(p, m);
+    m->out_flags |= p->size > n ? MSG_TRUNC_ : 0;
+    m->out_flags |= u->base.type == SOCK_SEQPACKET_ ? MSG_EOR_ : 0;
+    int64_t result = (m->flags & MSG_TRUNC_) != 0 ? (int64_t)p->size : (int64_t)n;
+
+    if (!peek) {
+        list_remove(&p->node);
+        u->queued -= p->size;
+        *ret_free = p;
+    }
+    return result;
+}
+
+/* Bytes from as many packets as fit, but never past a packet with files, nor across senders. */
+static int64_t receive_bytes(struct unix_sock *u, struct sock_msg *m)
+{
+    bool peek = (m->flags & MSG_PEEK_) != 0;
+    int64_t done = 0;
+
+    list_for_each_safe (it, &u->queue) {
+        struct packet *p = list_entry(it, struct packet, node);
+        size_t n = MIN(p->size - p->taken, m->it.left);
+
+        if (done > 0 &&
+            (p->file_count > 0 || m->file_count > 0 ||
+             (u->base.passcred && (p->cred.pid != m->cred.pid || p->cred.uid != m->cred.uid)))) {
+            break;
+        }
+        if (iter_put(&m->it, p->data + p->taken, n) < n) {
+            return done > 0 ? done : -EFAULT;
+        }
+        int r = take_files(p, m, peek);
+
+        if (r < 0) {
+            return done > 0 ? done : r;
+        }
+        take_meta(p, m);
+        done += (int64_t)n;
+        if (!peek) {
+            p->taken += n;
+            u->queued -= n;
+            if (p->taken == p->size) {
+                list_remove(&p->node);
+                packet_free(p);
+            }
+        }
+        if (m->it.left == 0) {
+            break;
+        }
+    }
+    return done;
+}
+
+/* What is there now; -EAGAIN when nothing is. */
+static int64_t receive_once(struct unix_sock *u, struct sock_msg *m)
+{
+    struct packet *done_with = NULL;
+    int64_t n = -EAGAIN;
+
+    mutex_lock(&u->lock);
+    if (!list_empty(&u->queue)) {
+        n = u->base.type == SOCK_STREAM_ ? receive_bytes(u, m) : receive_record(u, m, &done_with);
+    } else if ((u->shut & SHUT_RD_BIT) != 0 || u->peer_gone) {
+        n = 0;
+    } else if (u->base.type != SOCK_DGRAM_ && !u->connected) {
+        n = u->listening ? -EINVAL : -ENOTCONN;
+    }
+    mutex_unlock(&u->lock);
+    if (done_with != NULL) {
+        packet_free(done_with);
+    }
+    if (n > 0 && (m->flags & MSG_PEEK_) == 0) {
+        waitq_wake_all(&u->room, EV_WRITE);
+        struct unix_sock *peer = get_peer(u);
+
+        if (peer != NULL) {
+            waitq_wake_all(&peer->waiters, EV_WRITE);
+            unix_put(peer);
+        }
+    }
+    return n;
+}
+
+static int64_t unix_receive(struct socket *s, struct sock_msg *m)
+{
+    struct unix_sock *u = unix_of(s);
+    uint64_t deadline = sock_deadline(s, m->flags, s->receive_timeout);
+    bool all = s->type == SOCK_STREAM_ && (m->flags & (MSG_WAITALL_ | MSG_PEEK_)) == MSG_WAITALL_;
+    int64_t done = 0;
+
+    if ((m->flags & MSG_OOB_) != 0) {
+        return -EOPNOTSUPP;
+    }
+    m->addr.size = 0;
+    for (;;) {
+        int64_t n = receive_once(u, m);
+
+        if (n == -ECONNRESET || (n < 0 && n != -EAGAIN)) {
+            return done > 0 ? done : n;
+        }
+        if (n >= 0) {
+            done += n;
+            if (!all || n == 0 || m->it.left == 0 || m->file_count > 0) {
+                return done;
+            }
+        }
+        int r = sock_wait(s, EV_IN, deadline);
+
+        if (r < 0) {
+            return done > 0 ? done : r;
+        }
+    }
+}
+
+/* ---- state ---- */
+
+static int unix_shutdown(struct socket *s, uint32_t how)
+{
+    struct unix_sock *u = unix_of(s);
+    struct unix_sock *peer = NULL;
+
+    mutex_lock(&u->lock);
+    int r = u->connected || u->listening || s->type == SOCK_DGRAM_ ? 0 : -ENOTCONN;
+
+    if (r == 0) {
+        u->shut |= how;
+        peer = u->peer == NULL ? NULL : unix_get(u->peer);
+    }
+    mutex_unlock(&u->lock);
+    waitq_wake_all(&u->waiters, EV_READ | EV_WRITE | EV_HUP);
+    waitq_wake_all(&u->room, EV_WRITE);
+    if (peer != NULL && s->type != SOCK_DGRAM_) {
+        mutex_lock(&peer->lock);
+        peer->shut |= (how & SHUT_WR_BIT) != 0 ? SHUT_RD_BIT : 0;
+        peer->shut |= (how & SHUT_RD_BIT) != 0 ? SHUT_WR_BIT : 0;
+        mutex_unlock(&peer->lock);
+        waitq_wake_all(&peer->waiters, EV_READ | EV_WRITE | EV_HUP | EV_RDHUP);
+        waitq_wake_all(&peer->room, EV_WRITE);
+    }
+    unix_put(peer);
+    return r;
+}
+
+static bool can_send(struct unix_sock *u)
+{
+    struct unix_sock *peer = get_peer(u);
+
+    if (peer == NULL) {
+        return true; /* the call fails at once, or it goes by address */
+    }
+    mutex_lock(&peer->lock);
+    bool room = peer->closed || has_room(peer, UNIX_BUFFER / 4);
+
+    mutex_unlock(&peer->lock);
+    unix_put(peer);
+    return room;
+}
+
+static uint32_t unix_poll(struct socket *s, struct poll_table *pt)
+{
+    struct unix_sock *u = unix_of(s);
+    uint32_t ev = 0;
+
+    poll_queue(pt, &u->waiters);
+    mutex_lock(&u->lock);
+    bool over = (u->shut & SHUT_RD_BIT) != 0 || u->peer_gone;
+
+    if (!list_empty(&u->queue) || !list_empty(&u->pending) || over) {
+        ev |= EV_READ;
+    }
+    ev |= over ? EV_RDHUP : 0;
+    if (u->peer_gone || u->shut == (SHUT_RD_BIT | SHUT_WR_BIT)) {
+        ev |= EV_HUP;
+    }
+    if (s->type != SOCK_DGRAM_ && !u->connected && !u->listening) {
+        ev |= EV_HUP | EV_WRITE; /* as Linux: not connected yet */
+    }
+    bool listening = u->listening;
+
+    mutex_unlock(&u->lock);
+    if (!listening && can_send(u)) {
+        ev |= EV_WRITE;
+    }
+    return ev;
+}
+
+static int64_t unix_ioctl(struct socket *s, uint32_t request, uint64_t arg)
+{
+    struct unix_sock *u = unix_of(s);
+    int32_t n = 0;
+
+    if (request == TIOCOUTQ) {
+        struct unix_sock *peer = get_peer(u);
+
+        if (peer != NULL) {
+            n = (int32_t)peer->queued;
+            unix_put(peer);
+        }
+        return user_put(arg, &n);
+    }
+    if (request != FIONREAD) {
+        return -ENOTTY;
+    }
+    mutex_lock(&u->lock);
+    if (u->listening) {
+        mutex_unlock(&u->lock);
+        return -EINVAL;
+    }
+    if (s->type == SOCK_STREAM_) {
+        n = (int32_t)u->queued;
+    } else if (!list_empty(&u->queue)) {
+        n = (int32_t)list_entry(u->queue.next, struct packet, node)->size;
+    }
+    mutex_unlock(&u->lock);
+    return user_put(arg, &n);
+}
+
+static int unix_get_option(struct socket *s, int level, int option, void *val, uint32_t *size)
+{
+    struct unix_sock *u = unix_of(s);
+    int32_t v = 0;
+
+    if (level != SOL_SOCKET_) {
+        return -EOPNOTSUPP;
+    }
+    switch (option) {
+    case SO_PEERCRED_:
+        if (*size > sizeof(u->peer_cred)) {
+            *size = sizeof(u->peer_cred);
+        }
+        if (!u->connected) {
+            u->peer_cred = (struct ucred_){.uid = UINT32_MAX, .gid = UINT32_MAX};
+        }
+        __builtin_memcpy(val, &u->peer_cred, *size);
+        return 0;
+    case SO_ACCEPTCONN_: v = u->listening; break;
+    case SO_SNDBUF_:
+    case SO_RCVBUF_: v = (int32_t)u->send_max; break;
+    case SO_ERROR_: v = 0; break;
+    case 2: v = u->reuse; break; /* SO_REUSEADDR */
+    case 6:                      /* SO_BROADCAST */
+    case 9: v = 0; break;        /* SO_KEEPALIVE */
+    default: return -ENOPROTOOPT;
+    }
+    *size = MIN(*size, (uint32_t)sizeof(v));
+    __builtin_memcpy(val, &v, *size);
+    return 0;
+}
+
+static int unix_set_option(struct socket *s, int level, int option, const void *val, uint32_t size)
+{
+    struct unix_sock *u = unix_of(s);
+    int32_t v = 0;
+
+    if (level != SOL_SOCKET_) {
+        return -EOPNOTSUPP;
+    }
+    if (size < sizeof(v)) {
+        return -EINVAL;
+    }
+    __builtin_memcpy(&v, val, sizeof(v));
+    switch (option) {
+    case SO_SNDBUF_:
+    case SO_RCVBUF_: u->send_max = (uint32_t)MIN(MAX(v, 2304), 1 << 20) * 2; return 0;
+    case 2: u->reuse = v != 0; return 0;
+    case 6:
+    case 9:
+    case 12: /* SO_PRIORITY */
+    case 13: /* SO_LINGER */ return 0;
+    default: return -ENOPROTOOPT;
+    }
+}
+
+/* Takes the name away, so that nobody finds the socket again. */
+static void forget_name(struct unix_sock *u)
+{
+    mutex_lock(&g_names);
+    list_remove(&u->name_node);
+    if (u->bound.dentry != NULL) {
+        path_inode(&u->bound)->object = NULL;
+    }
+    struct path bound = u->bound;
+
+    u->bound = (struct path){0};
+    mutex_unlock(&g_names);
+    path_put(&bound);
+}
+
+static void unix_release(struct socket *s)
+{
+    struct unix_sock *u = unix_of(s);
+
+    forget_name(u);
+    mutex_lock(&u->lock);
+    u->closed = true;
+    struct unix_sock *peer = TAKE_PTR(u->peer);
+    struct list queue;
+    struct list pending;
+
+    list_init(&queue);
+    list_init(&pending);
+    while (!list_empty(&u->queue)) {
+        struct list *n = u->queue.next;
+
+        list_remove(n);
+        list_insert(&queue, n);
+    }
+    while (!list_empty(&u->pending)) {
+        struct list *n = u->pending.next;
+
+        list_remove(n);
+        list_insert(&pending, n);
+    }
+    mutex_unlock(&u->lock);
+    waitq_wake_all(&u->room, EV_WRITE);
+    waitq_wake_all(&u->waiters, EV_HUP);
+    if (peer != NULL && s->type != SOCK_DGRAM_) {
+        mutex_lock(&peer->lock);
+        peer->peer_gone = true;
+        struct unix_sock *back = peer->peer == u ? TAKE_PTR(peer->peer) : NULL;
+
+        mutex_unlock(&peer->lock);
+        waitq_wake_all(&peer->waiters, EV_READ | EV_WRITE | EV_HUP | EV_RDHUP);
+        unix_put(back);
+    }
+    unix_put(peer);
+    list_for_each_safe (it, &queue) {
+        packet_free(list_entry(it, struct packet, node));
+    }
+    list_for_each_safe (it2, &pending) {
+        unix_release(&list_entry(it2, struct unix_sock, pending_node)->base);
+    }
+    unix_put(u);
+}
+
+const struct sock_ops unix_ops = {
+    .bind = unix_bind,
+    .connect = unix_connect,
+    .listen = unix_listen,
+    .accept = unix_accept,
+    .name = unix_name,
+    .send = unix_send,
+    .receive = unix_receive,
+    .shutdown = unix_shutdown,
+    .get_option = unix_get_option,
+    .set_option = unix_set_option,
+    .poll = unix_poll,
+    .ioctl = unix_ioctl,
+    .release = unix_release,
+};
