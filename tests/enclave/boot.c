@@ -6,7 +6,8 @@
 
 #include "core/overflow.h"
 
-extern char __image_start[], __rela_start[], __rela_end[];
+/* Hidden, so that no compiler fetches them through a GOT that is not relocated yet. */
+extern char __image_start[] _hidden_, __rela_start[] _hidden_, __rela_end[] _hidden_;
 
 #define R_X86_64_RELATIVE 8u
 #define ARGUMENTS_MAX     8u

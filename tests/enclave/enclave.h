@@ -59,7 +59,9 @@ _Static_assert(offsetof(struct enclave_thread_page, stack_top_offset) == TP_STAC
 _Static_assert(IMAGE_OFFSET == ENCLAVE_IMAGE_OFFSET, "layout_asm.h");
 _Static_assert(sizeof(struct thread) <= NACRE_PAGE_SIZE, "one control page");
 
-extern uint64_t enclave_base;
+#define _hidden_ __attribute__((visibility("hidden")))
+
+extern uint64_t enclave_base _hidden_;
 
 static inline struct thread *thread_self(void)
 {
@@ -80,8 +82,8 @@ uint64_t enclave_registers_across_ud2(void);
 /* function(argument), with *ret_resume set to where a trap handler may send the thread instead of
  * letting the call go on. Once at a time in a thread. */
 void enclave_try(void (*function)(void *), void *argument, uint64_t *ret_resume);
-extern const char enclave_probe_ud2[];
-extern uint32_t enclave_xfrm_mask;
+extern const char enclave_probe_ud2[] _hidden_;
+extern uint32_t enclave_xfrm_mask _hidden_;
 
 /* --- boot.c --- */
 _noreturn_ void enclave_first_entry(uint64_t entry, uint64_t block, uint64_t argument,
@@ -90,7 +92,7 @@ _noreturn_ void enclave_first_entry(uint64_t entry, uint64_t block, uint64_t arg
 [[nodiscard]] int thread_start(uint32_t index, void (*function)(uint64_t), uint64_t argument);
 bool thread_done(uint32_t index);
 /* The copied launch parameters, and argument n of them or NULL. */
-extern struct boot_params boot;
+extern struct boot_params boot _hidden_;
 const char *boot_argument(uint32_t n);
 
 /* --- trap.c --- */

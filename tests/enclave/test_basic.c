@@ -111,7 +111,7 @@ static bool faults(void (*function)(void *), const void *arg, uint32_t vector)
 
 static void test_faults(void)
 {
-    extern char __text_start[];
+    extern char __text_start[] _hidden_;
     struct expected_trap trap;
     const uint64_t hole = enclave_base + ENCLAVE_THREADS_OFFSET + SLOT_STACK_TOP;
 

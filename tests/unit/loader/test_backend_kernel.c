@@ -578,7 +578,7 @@ static void test_is_at_aep_wants_the_enclu_and_eresume(void **state)
     g[REG_RAX] = ENCLU_ERESUME;
     g[REG_RIP]++;
     assert_false(B.is_at_aep(&uc));
-    g[REG_RIP] = (greg_t)(f.vdso.code - 64);
+    g[REG_RIP] = (greg_t)f.vdso.code - 64;
     assert_false(B.is_at_aep(&uc));
     B.destroy(e);
 }
