@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fs.h"
@@ -20,20 +22,38 @@ struct seal_args {
     const char *salt;
     uint64_t max_size;
     bool json;
+    bool force;
+    bool key_written;
 };
 
-/* The key is written first: an image without its key would be lost work, a key without an image is
- * nothing. */
-static int write_key(const char *path, const uint8_t *key, struct error **err)
+/* Called before the image gets its name: a key without an image is nothing, an image without its
+ * key would be lost work. An older key is never overwritten unless asked: its image would be lost.
+ */
+static int write_key(void *ctx, const uint8_t key[static SEALED_KEY_SIZE], struct error **err)
 {
+    struct seal_args *a = ctx;
     char text[2 * SEALED_KEY_SIZE + 1];
     int r;
 
     hex_encode(text, key, SEALED_KEY_SIZE);
     text[2 * SEALED_KEY_SIZE] = '\n';
-    r = fs_write_file_atomic(path, text, sizeof(text), 0600, err);
+    r = fs_write_file_atomic(a->key_out, text, sizeof(text), 0600, err);
     ct_wipe(text, sizeof(text));
+    a->key_written = r == 0;
     return r;
+}
+
+static int check_key_path(const struct seal_args *a, struct error **err)
+{
+    struct stat st;
+
+    if (!a->force && strcmp(a->key_out, "-") != 0 && lstat(a->key_out, &st) == 0) {
+        return error_set(err, EEXIST,
+                         "%s exists already, and its image could not be opened without it; name "
+                         "another file or give --force",
+                         a->key_out);
+    }
+    return 0;
 }
 
 static int print_json(const struct img_source *source, const struct img_seal_result *res)
@@ -79,7 +99,7 @@ static void print_human(const struct img_source *source, const struct img_seal_r
     printf("%s\n", root);
 }
 
-static int seal_into(const struct seal_args *a, const char *out, struct error **err)
+static int seal_into(struct seal_args *a, const char *out, struct error **err)
 {
     _cleanup_img_source_ struct img_source *source = NULL;
     _cleanup_secret_ struct secret *master = NULL;
@@ -87,9 +107,9 @@ static int seal_into(const struct seal_args *a, const char *out, struct error **
     struct img_seal_result res;
     struct progress_line line;
     uint8_t salt[SEALED_SALT_SIZE];
-    int r = 0;
+    int r = check_key_path(a, err);
 
-    if (a->salt != NULL) {
+    if (r == 0 && a->salt != NULL) {
         r = sealed_parse_hex32("--salt", a->salt, salt, err);
         options.salt = salt;
     }
@@ -105,15 +125,14 @@ static int seal_into(const struct seal_args *a, const char *out, struct error **
     }
     progress_start(&line, "sealing", 2 * source->layers_size);
     options.progress = progress_hook(&line);
+    options.key_ready = write_key;
+    options.key_ctx = a;
     r = img_seal(source, out, &options, &res, err);
     progress_end(&line);
     if (r < 0) {
-        return r;
-    }
-    r = write_key(a->key_out, res.key, err);
-    ct_wipe(res.key, sizeof(res.key));
-    if (r < 0) {
-        (void)unlink(out); /* nobody could ever open it */
+        if (a->key_written && strcmp(a->key_out, "-") != 0) {
+            (void)unlink(a->key_out); /* of an image that does not exist */
+        }
         return r;
     }
     if (a->json) {
@@ -135,6 +154,7 @@ int cmd_seal(int argc, char **argv, struct error **err)
         {"max-size", 0, ARG_U64, "BYTES", "refuse images that unpack to more; default 512G",
          &a.max_size},
         {"json", 0, ARG_FLAG, NULL, "print JSON instead of the sealed root", &a.json},
+        {"force", 0, ARG_FLAG, NULL, "overwrite an existing key file", &a.force},
         {},
     };
     const struct arg_spec spec = {

@@ -115,7 +115,8 @@ static int random_bytes(void *dst, size_t size, struct error **err)
 }
 
 static int make_key(const struct img_source *source, const struct img_seal_options *o,
-                    const struct erofs_plan *plan, struct img_seal_result *res, struct error **err)
+                    const struct erofs_plan *plan, struct img_seal_result *res,
+                    uint8_t ret_key[static SEALED_KEY_SIZE], struct error **err)
 {
     uint8_t master[SEALED_KEY_SIZE];
     const struct seal_derivation d = {
@@ -138,7 +139,7 @@ static int make_key(const struct img_source *source, const struct img_seal_optio
         r = random_bytes(master, sizeof(master), err);
     }
     if (r == 0) {
-        seal_key_derive(&d, res->key);
+        seal_key_derive(&d, ret_key);
     }
     ct_wipe(master, sizeof(master));
     return r;
@@ -146,11 +147,12 @@ static int make_key(const struct img_source *source, const struct img_seal_optio
 
 static int write_sealed(const struct img_source *source, const char *path,
                         const struct img_seal_options *o, const struct erofs_plan *plan,
-                        struct img_seal_result *res, struct error **err)
+                        const uint8_t key[static SEALED_KEY_SIZE], struct img_seal_result *res,
+                        struct error **err)
 {
     _cleanup_seal_writer_ struct seal_writer *seal = NULL;
     _cleanup_erofs_writer_ struct erofs_writer *w = NULL;
-    int r = seal_writer_new(path, plan->block_count, res->key, res->salt, &seal, err);
+    int r = seal_writer_new(path, plan->block_count, key, res->salt, &seal, err);
 
     if (r == 0) {
         r = erofs_writer_new(plan, seal_writer_sink(seal), &w, err);
@@ -161,6 +163,9 @@ static int write_sealed(const struct img_source *source, const char *path,
     if (r == 0) {
         r = erofs_writer_finish(w, err);
     }
+    if (r == 0 && o->key_ready != NULL) {
+        r = o->key_ready(o->key_ctx, key, err);
+    }
     return r == 0 ? seal_writer_finish(seal, res->root, err) : r;
 }
 
@@ -170,6 +175,7 @@ int img_seal(const struct img_source *source, const char *path, const struct img
     _cleanup_img_tree_ struct img_tree t = {0};
     _cleanup_erofs_plan_ struct erofs_plan plan = {0};
     struct img_seal_result res = {0};
+    uint8_t key[SEALED_KEY_SIZE];
     int r = img_tree_init(&t, err);
 
     if (r == 0) {
@@ -179,10 +185,10 @@ int img_seal(const struct img_source *source, const char *path, const struct img
         r = erofs_plan_make(&t, &plan, err);
     }
     if (r == 0) {
-        r = make_key(source, o, &plan, &res, err);
+        r = make_key(source, o, &plan, &res, key, err);
     }
     if (r == 0) {
-        r = write_sealed(source, path, o, &plan, &res, err);
+        r = write_sealed(source, path, o, &plan, key, &res, err);
     }
     if (r == 0) {
         res.names = t.live_entries;
@@ -190,6 +196,6 @@ int img_seal(const struct img_source *source, const char *path, const struct img
         res.block_count = plan.block_count;
         *ret = res;
     }
-    ct_wipe(&res, sizeof(res));
+    ct_wipe(key, sizeof(key));
     return r;
 }

@@ -17,10 +17,13 @@ struct img_seal_options {
     const uint8_t *salt;   /* SEALED_SALT_SIZE bytes; NULL: random */
     uint64_t unpacked_max; /* bytes all layers may unpack to; 0: IMG_UNPACKED_MAX */
     struct img_progress progress; /* told bytes of blobs, twice over all layers */
+    /* Given the sealing key when all data is written and before the image gets its name, so that no
+     * image appears whose key is lost. A failure drops the image. NULL: not called. */
+    int (*key_ready)(void *ctx, const uint8_t key[static SEALED_KEY_SIZE], struct error **err);
+    void *key_ctx;
 };
 
 struct img_seal_result {
-    uint8_t key[SEALED_KEY_SIZE]; /* the sealing key: wipe it */
     uint8_t salt[SEALED_SALT_SIZE];
     uint8_t root[SEALED_HASH_SIZE];
     uint64_t names;

@@ -30,7 +30,7 @@ one() {
 "$nacre" seal --from "$image" --key-out "$work/key" "$work/sealed" >/dev/null 2>&1
 "$nacre" unseal --key "$work/key" --out "$work/tree" "$work/sealed" 2>/dev/null
 for _ in $(seq "$runs"); do
-    one nacre-seal "$nacre" seal --from "$image" --key-out "$work/key" "$work/sealed"
+    one nacre-seal "$nacre" seal --force --from "$image" --key-out "$work/key" "$work/sealed"
     one nacre-verify "$nacre" verify --key "$work/key" "$work/sealed"
     rm -rf "$work/copy"
     command -v skopeo >/dev/null && one skopeo-copy skopeo copy -q "$image" "oci:$work/copy:x"

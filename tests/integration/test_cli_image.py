@@ -43,7 +43,7 @@ class Base(unittest.TestCase):
         return r
 
     def seal(self, code=OK, source="oci:layout", out="sealed", more=()):
-        return self.nacre(code, "seal", "--from", source, "--key-out", "key", *more, out)
+        return self.nacre(code, "seal", "--from", source, "--key-out", "key", "--force", *more, out)
 
     def read(self, name):
         with open(self.path(name), "rb") as f:
@@ -339,6 +339,24 @@ class Hostile(Base):
         oci_build.make(self.path("layout"), [small()])
         self.nacre(FAILED, "seal", "--from", "oci:layout", "--key-out", "no/such/key", "sealed")
         self.assertEqual(os.listdir(self.dir), ["layout"])
+
+    def test_existing_key_is_kept_unless_forced(self):
+        oci_build.make(self.path("layout"), [small()])
+        words = ["seal", "--from", "oci:layout", "--key-out", "key"]
+        self.nacre(OK, *words, "a")
+        key = self.read("key")
+        self.assertIn("exists already", self.nacre(FAILED, *words, "b").stderr)
+        self.assertEqual((key, sorted(os.listdir(self.dir))),
+                         (self.read("key"), ["a", "key", "layout"]))
+        self.nacre(OK, *words, "--force", "b")
+        self.assertNotEqual(key, self.read("key"))
+        self.nacre(OK, "verify", "--key", "key", "b")
+
+    def test_image_that_cannot_be_named_leaves_no_key(self):
+        oci_build.make(self.path("layout"), [small()])
+        os.mkdir(self.path("taken"))
+        self.seal(FAILED, out="taken")
+        self.assertEqual(sorted(os.listdir(self.dir)), ["layout", "taken"])
 
     def test_killed_conversion_leaves_nothing(self):
         oci_build.make(self.path("layout"),

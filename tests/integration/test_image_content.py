@@ -63,7 +63,7 @@ class Content(unittest.TestCase):
         return r.stdout.decode()
 
     def sealed(self, reference):
-        self.run_ok(NACRE, "seal", "--from", reference, "--key-out", self.path("key"),
+        self.run_ok(NACRE, "seal", "--from", reference, "--force", "--key-out", self.path("key"),
                     self.path("sealed"))
         self.run_ok(NACRE, "verify", "--key", self.path("key"), self.path("sealed"))
         self.run_ok(NACRE, "unseal", "--key", self.path("key"), "--out", self.path("ours"),

@@ -41,7 +41,7 @@ class Large(unittest.TestCase):
                 "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)\n"
                 "sys.exit(r)")
         r = subprocess.run([sys.executable, "-c", code, NACRE, "seal", "--json", "--from",
-                            "oci:layout", "--key-out", "key", "sealed"], cwd=self.dir,
+                            "oci:layout", "--force", "--key-out", "key", "sealed"], cwd=self.dir,
                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
         self.assertEqual(r.returncode, 0, r.stderr.decode(errors="replace"))
         peak = int(r.stderr.split()[-1])
