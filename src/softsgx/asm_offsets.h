@@ -7,30 +7,30 @@
  */
 
 /* struct soft_thread */
-#define TH_HOST_FS     0x00
-#define TH_CUR         0x08
-#define TH_LAST_LINEAR 0x10
-#define TH_LAST_EPOCH  0x18
-#define TH_LAST_TCS    0x20
-#define TH_LAST_GPR    0x28
-#define TH_LAST_CSSA   0x30
-#define TH_LEAF        0x34
-#define TH_DEFERRED    0x38
-#define TH_FLUSH       0x3c
-#define TH_RESUME_RSP  0x40
-#define TH_RESUME_RBP  0x48
+#define TH_HOST_FS       0x00
+#define TH_CUR           0x08
+#define TH_LAST_LINEAR   0x10
+#define TH_LAST_EPOCH    0x18
+#define TH_LAST_TCS      0x20
+#define TH_LAST_GPR      0x28
+#define TH_LAST_CSSA     0x30
+#define TH_LEAF          0x34
+#define TH_DEFERRED      0x38
+#define TH_FLUSH         0x3c
+#define TH_RESUME_RSP    0x40
+#define TH_RESUME_RBP    0x48
 #define TH_RESUME_XSTATE 0x50
-#define TH_RESUME_XFRM 0x58
-#define TH_RESUME_FS   0x60
-#define TH_RESUME_GS   0x68
-#define TH_LEAF_FS     0x70
-#define TH_IRET        0x78
-#define TH_REGS        0xa0
-#define TH_VECTOR      0x130
-#define TH_ERROR_CODE  0x138
-#define TH_FAULT_ADDR  0x140
-#define TH_XSAVE_MASK  0x148
-#define TH_XSAVE       0x180
+#define TH_RESUME_XFRM   0x58
+#define TH_RESUME_FS     0x60
+#define TH_RESUME_GS     0x68
+#define TH_LEAF_FS       0x70
+#define TH_IRET          0x78
+#define TH_REGS          0xa0
+#define TH_VECTOR        0x130
+#define TH_ERROR_CODE    0x138
+#define TH_FAULT_ADDR    0x140
+#define TH_XSAVE_MASK    0x148
+#define TH_XSAVE         0x180
 
 /* struct soft_regs, in GPRSGX order */
 #define R_RAX    (TH_REGS + 0x00)
@@ -71,14 +71,14 @@
 #define GPR_URBP 152
 
 /* struct sgx_enclave_run (<asm/sgx.h>) */
-#define RUN_TCS       0
-#define RUN_FUNCTION  8
-#define RUN_VECTOR    12
-#define RUN_ERROR     14
-#define RUN_ADDR      16
-#define RUN_HANDLER   24
-#define RUN_RESERVED  40
-#define RUN_END       256
+#define RUN_TCS      0
+#define RUN_FUNCTION 8
+#define RUN_VECTOR   12
+#define RUN_ERROR    14
+#define RUN_ADDR     16
+#define RUN_HANDLER  24
+#define RUN_RESERVED 40
+#define RUN_END      256
 
 /* enum soft_leaf_state */
 #define LEAF_NONE 0
