@@ -74,6 +74,11 @@ int cas_note(struct cas *c, const char *event, json_t *fields, struct error **er
     return audit_append(c->audit, c->now(), event, fields, err);
 }
 
+void cas_audit_last(struct cas *c, uint64_t *ret_seq, uint8_t ret_hash[static AUDIT_HASH_SIZE])
+{
+    audit_last(c->audit, ret_seq, ret_hash);
+}
+
 /* A refusal is logged with its reason; when even that fails the refusal stands all the same. */
 int cas_deny(struct cas *c, const struct cas_caller *who, const char *what, const char *session,
              int r, struct error **err)

@@ -100,5 +100,7 @@ struct cas_stats {
 
 [[nodiscard]] int cas_stats(struct cas *c, struct cas_stats *ret, struct error **err);
 
+void cas_audit_last(struct cas *c, uint64_t *ret_seq, uint8_t ret_hash[static AUDIT_HASH_SIZE]);
+
 /* For the server: what happened before a request got here (refused connections, start, stop). */
 [[nodiscard]] int cas_note(struct cas *c, const char *event, json_t *fields, struct error **err);

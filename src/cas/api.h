@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The nacre authors */
+#pragma once
+
+/* HTTP requests → service calls → HTTP answers. Knows no sockets. */
+
+#include "cas/http.h"
+#include "cas/service.h"
+
+/* What the server counts for /metrics. */
+struct api_counters {
+    uint64_t requests[6]; /* by hundreds of the status */
+    uint64_t request_micros;
+    uint64_t connections;
+    uint64_t connections_now;
+    uint64_t connections_refused;
+    uint64_t handshakes_failed;
+    uint64_t rate_limited;
+};
+
+struct api {
+    struct cas *cas;
+    const char *version;          /* of nacre */
+    struct api_counters counters; /* atomically */
+};
+
+struct api_answer {
+    int status;
+    const char *type; /* content type; static */
+    struct cas_bytes body;
+    char trouble[400]; /* for the operator's log; never for the client */
+};
+
+void api_answer_clear(struct api_answer *a);
+#define _cleanup_answer_ _cleanup_(api_answer_clear)
+
+/* Always fills *ret. `body` has req->content_length bytes and a NUL behind. */
+void api_handle(struct api *api, const struct cas_caller *who, const struct http_request *req,
+                const char *body, struct api_answer *ret);
+
+/* {"msg": [text]} */
+void api_error(struct api_answer *ret, int status, const char *text);
+
+/* The OpenAPI 3.0 document, made from routes.tbl.h. */
+json_t *api_openapi(const char *version);

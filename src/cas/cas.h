@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The nacre authors */
+#pragma once
+
+/* The program's door: a CAS that serves until it is told to stop. */
+
+#include "base/error.h"
+
+#define CAS_PORT 8081
+
+struct cas_serve_options {
+    const char *dir;     /* where database, keys and log live; made on first start */
+    const char *listen;  /* "ADDRESS:PORT", "[v6]:PORT", ":PORT" */
+    const char *version; /* of nacre */
+    size_t name_count;   /* host names and addresses for the certificate, at first start */
+    const char *const *names;
+    unsigned max_connections;          /* 0: 512 */
+    unsigned max_connections_per_peer; /* 0: 256 */
+    unsigned max_rate;                 /* requests a second and peer; 0: 2000 */
+};
+
+/* Opens or makes everything, prints to stderr where it listens and which key to pin, and serves
+ * until SIGTERM or SIGINT. */
+[[nodiscard]] int cas_serve(const struct cas_serve_options *options, struct error **err);

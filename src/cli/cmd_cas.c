@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The nacre authors */
+#include "cli/cli.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "cas/cas.h"
+
+static int cas_serve_verb(int argc, char **argv, struct error **err)
+{
+    struct cas_serve_options o = {.listen = ":8081", .version = NACRE_VERSION};
+    struct arg_list names = {0};
+    uint64_t connections = 0;
+    uint64_t per_peer = 0;
+    uint64_t rate = 0;
+    const struct arg_option options[] = {
+        {"dir", 0, ARG_STRING, "DIR",
+         "database, keys and audit log (default: in the state directory)", &o.dir},
+        {"listen", 0, ARG_STRING, "ADDR:PORT", "where to listen (default :8081, all addresses)",
+         &o.listen},
+        {"name", 0, ARG_LIST, "NAME", "host name or address for the certificate, at first start",
+         &names},
+        {"max-connections", 0, ARG_U64, "N", "open at once (default 512)", &connections},
+        {"max-connections-per-peer", 0, ARG_U64, "N", "from one address (default 256)", &per_peer},
+        {"max-rate", 0, ARG_U64, "N", "requests a second from one address (default 2000)", &rate},
+        {NULL}};
+    const struct arg_spec spec = {
+        .verb = "nacre cas serve",
+        .synopsis = "[OPTIONS]",
+        .summary = "Run the configuration and attestation service in the foreground.",
+        .options = options,
+        .examples =
+            "  nacre cas serve\n"
+            "  nacre cas serve --dir /srv/cas --name cas.example.org --listen 10.0.0.1:8081",
+        .notes = "The first start makes a master key, a TLS key and its certificate in the "
+                 "directory and prints\nthe key to pin. SIGTERM stops it after the requests under "
+                 "way. Anybody who can read the\ndirectory can read every secret.",
+    };
+    size_t count;
+    int r = args_parse(&spec, argc, argv, &count, err);
+
+    if (r != 0) {
+        return cli_args_exit(r);
+    }
+    if (connections > 100000 || per_peer > 100000 || rate > 1000000) {
+        (void)error_set(err, EINVAL, "a limit is out of all proportion");
+        return CLI_USAGE;
+    }
+    o.names = names.values;
+    o.name_count = names.count;
+    o.max_connections = (unsigned)connections;
+    o.max_connections_per_peer = (unsigned)per_peer;
+    o.max_rate = (unsigned)rate;
+    return cas_serve(&o, err) < 0 ? CLI_FAILED : CLI_OK;
+}
+
+int cmd_cas(int argc, char **argv, struct error **err)
+{
+    const char *verb = argc > 1 ? argv[1] : NULL;
+
+    if (verb != NULL && strcmp(verb, "serve") == 0) {
+        return cas_serve_verb(argc - 1, argv + 1, err);
+    }
+    if (verb == NULL || strcmp(verb, "--help") == 0 || strcmp(verb, "-h") == 0) {
+        fprintf(verb == NULL ? stderr : stdout,
+                "Usage: nacre cas VERB [OPTIONS] [ARGUMENTS]\n\n"
+                "The configuration and attestation service.\n\nVerbs:\n"
+                "  serve       run it in the foreground\n\n"
+                "'nacre cas VERB --help' explains a verb, with examples.\n");
+        return verb == NULL ? CLI_USAGE : CLI_OK;
+    }
+    (void)error_set(err, EINVAL, "there is no '%s' here; 'nacre cas --help' lists the verbs", verb);
+    return CLI_USAGE;
+}
