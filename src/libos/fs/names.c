@@ -334,7 +334,8 @@ static int rename_check(const struct name_walk *a, const struct name_walk *b, st
     if ((flags & RENAME_EXCHANGE) != 0 && target->inode == NULL) {
         return -ENOENT;
     }
-    if (!source_dir && (flags & RENAME_EXCHANGE) == 0 && (a->trailing_slash || b->trailing_slash)) {
+    if (!source_dir &&
+        (a->trailing_slash || ((flags & RENAME_EXCHANGE) == 0 && b->trailing_slash))) {
         return -ENOTDIR;
     }
     if ((flags & RENAME_EXCHANGE) != 0 && b->trailing_slash && !S_ISDIR(target->inode->mode)) {

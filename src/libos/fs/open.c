@@ -222,15 +222,15 @@ static int lookup_or_create(struct name_walk *w, uint32_t flags, uint32_t mode, 
             }
             return -EISDIR;
         }
+        if (w->trailing_slash) { /* whatever is there */
+            return -EISDIR;
+        }
         int r = path_child(w, &d);
 
         if (r < 0) {
             return r;
         }
         if (d->inode == NULL) {
-            if (w->trailing_slash) {
-                return -EISDIR;
-            }
             r = create_regular(w, d, mode);
             if (r < 0) {
                 return r;
@@ -258,9 +258,6 @@ static int lookup_or_create(struct name_walk *w, uint32_t flags, uint32_t mode, 
         struct path p = {.mnt = w->cur.mnt, .dentry = d};
 
         mount_cross(&p);
-        if (w->trailing_slash && !S_ISDIR(path_inode(&p)->mode)) {
-            return -ENOTDIR;
-        }
         *ret = p;
         path_get(ret);
         return 0;

@@ -196,9 +196,16 @@ static int step(struct name_walk *w, const struct qstr *name)
     }
     if (S_ISLNK(child->inode->mode)) {
         r = follow(w, child);
-        return r < 0 ? r : 0;
+        if (r <= 0) {
+            return r;
+        }
+    } else {
+        r = step_into(w, child);
+        if (r < 0) {
+            return r;
+        }
     }
-    return step_into(w, child);
+    return is_dir(&w->cur) ? 0 : -ENOTDIR;
 }
 
 /* Walks w->rest up to its last component. */
