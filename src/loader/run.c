@@ -76,6 +76,14 @@ enum thread_end run_serve(struct loader_thread *t, enum enclave_entry entry, uin
         if (end != THREAD_RESUMES) {
             return end;
         }
+        /* A signal that came while the exception was handled finds nobody to interrupt, and what
+         * is resumed may never leave by itself. */
+        if (__atomic_exchange_n(&t->untold, false, __ATOMIC_SEQ_CST)) {
+            end = run_nested(t, ENTRY_SIGNAL);
+            if (end != THREAD_RESUMES) {
+                return end;
+            }
+        }
         function = ENCLU_ERESUME;
     }
 }

@@ -52,6 +52,7 @@ struct loader_thread {
     struct loader_thread *next;
     uint64_t tcs;      /* linear address */
     _Atomic pid_t tid; /* 0 until the thread runs */
+    bool untold;       /* a signal was filed that the enclave does not know of */
     uint32_t level;    /* entries on top of each other; equals CSSA while inside */
     bool is_main;
     enum thread_end end; /* set by host calls that end something */

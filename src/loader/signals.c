@@ -34,6 +34,7 @@ static void file_signal(int sig, siginfo_t *info, void *context)
         return;
     }
     if (!t->loader->backend->is_at_aep(uc) || t->level + 1 >= t->loader->ssa_frames) {
+        __atomic_store_n(&t->untold, true, __ATOMIC_SEQ_CST);
         return;
     }
     end = run_nested(t, ENTRY_SIGNAL);

@@ -19,6 +19,7 @@ int64_t hostcall(enum hostcall number, const uint64_t args[static HOSTCALL_ARGS]
         __atomic_store_n(&block->args[i], args[i], __ATOMIC_RELAXED);
     }
     hostcall_leave();
+    thread_page_note_signals(thread_page());
     return __atomic_load_n(&block->result, __ATOMIC_RELAXED);
 }
 

@@ -59,11 +59,10 @@
 #ifndef __ASSEMBLER__
 
 #include "abi/enclave_layout.h"
+#include "abi/hostcall.h"
 #include "abi/sgx_arch.h"
 #include "libos/host/host_mem.h"
 #include "libos/proc/thread.h"
-
-struct hostcall_block;
 
 struct thread_page {
     union {
@@ -147,6 +146,15 @@ static inline struct thread_page *thread_page(void)
     /* The page's own address: GS base, readable by RDGSBASE. */
     __asm__("rdgsbase %0" : "=r"(p));
     return p;
+}
+
+/* A host signal that came while this thread was outside could not interrupt it: whoever comes back
+ * in looks, so that it is taken on the way to the application. */
+static inline void thread_page_note_signals(const struct thread_page *tp)
+{
+    if (__atomic_load_n(&tp->block->signals, __ATOMIC_RELAXED) != 0 && tp->current != NULL) {
+        (void)__atomic_or_fetch(&tp->current->work, WORK_SIGNAL, __ATOMIC_RELEASE);
+    }
 }
 
 #endif

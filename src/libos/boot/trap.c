@@ -106,6 +106,7 @@ void trap_first_stage(uint64_t entry)
         return;
     }
     g->exitinfo = 0;
+    thread_page_note_signals(tp);
     if ((info & SGX_EXITINFO_VALID) == 0) {
         first_stage_signal(tp, g);
         return;

@@ -99,8 +99,7 @@ void thread_take_work(struct thread *t, struct cpu_context *ctx, int64_t number)
     if ((__atomic_load_n(&t->work, __ATOMIC_ACQUIRE) & WORK_EXIT) != 0) {
         thread_exit(0);
     }
-    park_take_host_signals();
-    signal_deliver(ctx, number);
+    signal_deliver(ctx, number); /* takes host signals over */
 }
 
 /* ---- the end of a thread ---- */

@@ -14,6 +14,7 @@
 #include <linux/signal.h>
 
 #include "libos/libos.h"
+#include "libos/proc/park.h"
 #include "libos/proc/process.h"
 #include "libos/signal/state.h"
 #include "libos/sys/syscall.h"
@@ -134,7 +135,9 @@ void signal_deliver(struct cpu_context *ctx, int64_t syscall)
         enum restart how;
         int signo;
 
-        __atomic_store_n(&t->work, 0, __ATOMIC_RELEASE);
+        /* Cleared before anything is looked at: what comes from here on sets it again. */
+        (void)__atomic_and_fetch(&t->work, WORK_EXIT, __ATOMIC_ACQ_REL);
+        park_take_host_signals();
         how = classify(ctx, syscall);
         timers_run();
         wait_while_stopped(t);
@@ -145,7 +148,7 @@ void signal_deliver(struct cpu_context *ctx, int64_t syscall)
                 dispatch_again(ctx, syscall);
                 continue;
             }
-            if (__atomic_load_n(&t->work, __ATOMIC_ACQUIRE) == 0) {
+            if ((__atomic_load_n(&t->work, __ATOMIC_ACQUIRE) & ~WORK_EXIT) == 0) {
                 return;
             }
             syscall = -1;

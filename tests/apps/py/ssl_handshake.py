@@ -30,19 +30,22 @@ except ssl.SSLWantReadError:
     print("client hello is a handshake record", client_out.read()[0] == 0x16)
 
 a, b = socket.socketpair()
+done = threading.Event()
 
 
 def send():
     b.sendall(b"not tls at all, sorry\r\n")
+    done.wait()
     b.close()
 
 
-t = threading.Thread(target=send)
+t = threading.Thread(target=send)  # keeps its end open until the refusal was seen
 t.start()
 try:
     context.wrap_socket(a)
 except ssl.SSLError as e:
     print("garbage refused:", e.reason)
+done.set()
 t.join()
 with tempfile.NamedTemporaryFile("w", delete=False) as f:
     f.write(CERT)
