@@ -154,34 +154,49 @@ static void classify(int sig, const ucontext_t *uc, struct soft_regs *regs, stru
     f->error_code = trap == X86_GP || trap == X86_AC ? code : 0;
 }
 
+/* The page table should have let this access pass already. Once or twice that is a race with
+ * another thread; for ever would be somebody else's mprotect. */
+static bool again(struct soft_thread *th, struct sgx_enclave *e, uint64_t rip, uint64_t addr)
+{
+    uint64_t page = soft_page_of(e, addr);
+
+    if (th->fault_rip != rip || th->fault_cr2 != addr) {
+        th->fault_rip = rip;
+        th->fault_cr2 = addr;
+        th->fault_count = 0;
+    }
+    if (th->fault_count++ > RETRIES_MAX) {
+        return false;
+    }
+    soft_lock(&e->lock);
+    (void)soft_protect_locked(e, page, 1, soft_wanted_prot(e, page, soft_epcm_load(e, page)));
+    soft_unlock(&e->lock);
+    return true;
+}
+
 /* A page fault inside ELRANGE: is it the EPCM's doing, the host's, or only this processor's
  * laziness? True: try again. */
 static bool resolve_page_fault(struct soft_thread *th, struct sgx_enclave *e, uint64_t rip,
                                struct soft_fault *f)
 {
-    uint64_t page = soft_page_of(e, f->addr);
     uint64_t need = (f->error_code & X86_PF_W) != 0   ? EPCM_W
                     : (f->error_code & X86_PF_I) != 0 ? EPCM_X
                                                       : EPCM_R;
     struct soft_fault refused;
+    uint64_t open;
 
     if (!soft_in_elrange(e, f->addr) || f->addr < e->low) {
         return false;
     }
+    open = soft_epcm_load(e, soft_page_of(e, f->addr)) >> EPCM_HOST_SHIFT & need;
     if (soft_access(e, f->addr, need, &refused) != SOFT_OK) {
         f->error_code |= refused.error_code & (X86_PF_P | X86_PF_SGX);
         return false;
     }
-    if (th->fault_rip == rip && th->fault_cr2 == f->addr) {
-        if (th->fault_count++ > RETRIES_MAX) {
-            return false;
-        }
-        (void)soft_apply_range(e, page, 1);
-    } else {
-        th->fault_rip = rip;
-        th->fault_cr2 = f->addr;
-        th->fault_count = 0;
+    if (open != 0) {
+        return again(th, e, rip, f->addr);
     }
+    th->fault_rip = 0;
     return true;
 }
 
@@ -371,7 +386,8 @@ static void on_enclave_fault(struct soft_thread *th, int sig, ucontext_t *uc, st
     raise_from_enter(th, uc, ENCLU_ERESUME, &f);
 }
 
-/* The kernel asks again when the leaf is over. */
+/* The kernel asks again when the leaf is over. SIGILL stays open, because a leaf that faults ends
+ * in one; a SIGILL that somebody sends in just these nanoseconds is lost. */
 static void put_off(struct soft_thread *th, int sig, siginfo_t *info, ucontext_t *uc)
 {
     uint64_t mask = get_mask(uc);
@@ -380,7 +396,7 @@ static void put_off(struct soft_thread *th, int sig, siginfo_t *info, ucontext_t
         th->deferred_mask = mask;
         th->deferred = 1;
     }
-    set_mask(uc, ~fault_mask());
+    set_mask(uc, ~(1ull << (SIGILL - 1)));
     (void)soft_syscall(SYS_rt_tgsigqueueinfo, getpid(), soft_syscall(SYS_gettid, 0, 0, 0, 0), sig,
                        (long)info);
 }
@@ -437,8 +453,10 @@ void soft_on_signal(int sig, siginfo_t *info, ucontext_t *uc, struct soft_thread
     *out = (struct signal_out){0};
     soft_regs_from_context(&p.regs, uc);
     locate(th, sig, sync, uc, &p);
-    if (p.leaf && !is_fault_signal(sig)) {
-        put_off(th, sig, info, uc);
+    if (p.leaf && !sync) {
+        if (sig != SIGILL) {
+            put_off(th, sig, info, uc);
+        }
     } else if (p.inside && sync) {
         on_enclave_fault(th, sig, uc, &p);
     } else if (p.refused) {

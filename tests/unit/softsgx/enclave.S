@@ -38,7 +38,7 @@ entry:
     sub     %rcx, %rsp
     push    %r10
     push    %r10
-    cmp     $25, %rdi
+    cmp     $26, %rdi
     ja      .Lunknown
     lea     table(%rip), %rcx
     movslq  (%rcx, %rdi, 4), %rax
@@ -228,6 +228,13 @@ op_state:
     fninit
     movq    %xmm0, %rsi
     add     $8, %rsp
+    ret
+
+op_accept_touch:
+    push    %rdx
+    call    op_accept
+    pop     %rdx
+    mov     %rdx, (%rdx)
     ret
 
 op_loop:
@@ -434,7 +441,7 @@ table:
     .long op_accept - table, op_skip - table, op_int80 - table, op_faultloop - table
     .long op_nop_trap - table, op_setfs - table, op_intn - table, op_sysenter - table
     .long op_exitto - table, op_gp - table, op_spin512 - table, op_state - table
-    .long op_exitto_slot - table, op_loop - table
+    .long op_exitto_slot - table, op_loop - table, op_accept_touch - table
     .balign 4096
 test_enclave_end:
     .section .note.GNU-stack, "", @progbits

@@ -45,3 +45,4 @@
 #define OP_STATE       23 /* XMM0 = RSI, MXCSR 3f80, FCW 027f, ud2, RSI = XMM0 */
 #define OP_EXITTO_SLOT 24 /* as OP_EXITTO, through a slot */
 #define OP_LOOP        25 /* RSI -> struct enclu_args: that slot, RDX times */
+#define OP_ACCEPT_TOUCH 26 /* as OP_ACCEPT, then writes to the page RDX before leaving */

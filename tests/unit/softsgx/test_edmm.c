@@ -152,6 +152,21 @@ static void test_eaccept_unaugmented_page_augments(void **state)
     drop(OFF + 3 * 4096u, 1);
 }
 
+/* Opened by the fault of the first touch, at the same place over and over. */
+static void test_accepted_page_opens_within_the_stay(void **state)
+{
+    begin();
+    for (unsigned i = 0; i < 100; i++) {
+        struct accept_args a = {.first = AT, .count = 4, .secinfo = SEC, .flags = NEW};
+        struct rig_exit x = rig_enter(&g_rig, 0, OP_ACCEPT_TOUCH, (uint64_t)&a, AT + 4096);
+
+        assert_int_equal(x.function, ENCLU_EEXIT);
+        assert_int_equal(a.error, 0);
+        assert_int_equal(rig_peek(&g_rig, AT + 4096), AT + 4096);
+        drop(OFF, 4);
+    }
+}
+
 static void test_eaccept_wrong_flags_mismatch(void **state)
 {
     static const uint64_t wrong[] = {
@@ -545,6 +560,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_touch_augments_pending_page),
         cmocka_unit_test(test_eaccept_unaugmented_page_augments),
+        cmocka_unit_test(test_accepted_page_opens_within_the_stay),
         cmocka_unit_test(test_eaccept_wrong_flags_mismatch),
         cmocka_unit_test(test_eaccept_impossible_request_gp),
         cmocka_unit_test(test_operands_unaligned_or_outside_fault),
