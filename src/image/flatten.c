@@ -411,7 +411,7 @@ static int read_stream(void *ctx, const uint8_t **ret, size_t *ret_size, struct 
 }
 
 int img_flatten_layer(struct img_tree *t, const struct img_layer *layer, uint16_t number,
-                      uint64_t *budget, const struct img_progress *progress,
+                      struct img_budget *budget, const struct img_progress *progress,
                       struct img_flatten_stats *stats, struct error **err)
 {
     _cleanup_layer_stream_ struct layer_stream *s = NULL;

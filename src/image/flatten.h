@@ -20,7 +20,7 @@ struct img_flatten_stats {
 
 /* Reads one layer (numbered from 1) and applies it. */
 [[nodiscard]] int img_flatten_layer(struct img_tree *t, const struct img_layer *layer,
-                                    uint16_t number, uint64_t *budget,
+                                    uint16_t number, struct img_budget *budget,
                                     const struct img_progress *progress,
                                     struct img_flatten_stats *stats, struct error **err);
 

@@ -109,7 +109,7 @@ struct layer_stream *layer_stream_free(struct layer_stream *s)
     return NULL;
 }
 
-int layer_stream_open(const struct img_layer *layer, uint64_t *budget,
+int layer_stream_open(const struct img_layer *layer, struct img_budget *budget,
                       const struct img_progress *progress, bool check_diff_id,
                       struct layer_stream **ret, struct error **err)
 {

@@ -11,11 +11,29 @@
 #include "core/sha256.h"
 #include "image/sink.h"
 
-/* A gzip layer can grow 1032-fold at most, and only when it is all zeros; more is a bomb. */
+/*
+ * A gzip layer can grow 1032-fold at most, and only when it is all zeros; a layer that grows more
+ * is taken for a bomb, unless it stays below IMG_RATIO_FREE or the caller named a size he wants.
+ * Zeros cost nothing but time here, so there is room for a large sparse file in a zstd layer.
+ */
 #define IMG_RATIO_MAX    1100u
-#define IMG_RATIO_FREE   (1ull << 30) /* below this much output the ratio does not matter */
+#define IMG_RATIO_FREE   (16ull << 30)
 /* Unpacked size of all layers together, unless the caller says otherwise. */
 #define IMG_UNPACKED_MAX (512ull << 30)
+
+/* What may still come out of all layers together. Counted down. */
+struct img_budget {
+    uint64_t left;
+    uint64_t ratio_free; /* output of one layer below which its ratio does not matter */
+};
+
+/* `unpacked_max` as a person gave it; 0: the defaults. */
+static inline struct img_budget img_budget_make(uint64_t unpacked_max)
+{
+    return unpacked_max == 0
+               ? (struct img_budget){.left = IMG_UNPACKED_MAX, .ratio_free = IMG_RATIO_FREE}
+               : (struct img_budget){.left = unpacked_max, .ratio_free = UINT64_MAX};
+}
 
 struct img_region {
     int fd; /* borrowed */
@@ -42,9 +60,8 @@ struct layer_stream;
 
 /* `layer`, `budget` and `progress` are borrowed; progress is reported from another thread. Without
  * `check_diff_id` the unpacked layer is digested only if there is no digest of the blob: for a
- * second reading of what was checked in full before. `budget` (bytes that may still come out of all
- * layers) is counted down. */
-[[nodiscard]] int layer_stream_open(const struct img_layer *layer, uint64_t *budget,
+ * second reading of what was checked in full before. */
+[[nodiscard]] int layer_stream_open(const struct img_layer *layer, struct img_budget *budget,
                                     const struct img_progress *progress, bool check_diff_id,
                                     struct layer_stream **ret, struct error **err);
 struct layer_stream *layer_stream_free(struct layer_stream *s);

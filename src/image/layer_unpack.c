@@ -21,7 +21,7 @@ enum packing { PACKING_NONE, PACKING_GZIP, PACKING_ZSTD };
 
 struct layer_unpack {
     const struct img_layer *layer;
-    uint64_t *budget;
+    struct img_budget *budget;
     const struct img_progress *progress;
     uint64_t at; /* bytes of the region read */
     uint64_t produced;
@@ -109,7 +109,7 @@ static int detect(struct layer_unpack *s, struct error **err)
     return 0;
 }
 
-int layer_unpack_open(const struct img_layer *layer, uint64_t *budget,
+int layer_unpack_open(const struct img_layer *layer, struct img_budget *budget,
                       const struct img_progress *progress, struct layer_unpack **ret,
                       struct error **err)
 {
@@ -239,13 +239,15 @@ static int read_zstd(struct layer_unpack *s, uint8_t *dst, size_t cap, size_t *r
 static int account(struct layer_unpack *s, size_t size, struct error **err)
 {
     s->produced += size;
-    if (size > *s->budget) {
+    if (size > s->budget->left) {
         return error_set(err, EFBIG, "%s: the image unpacks to more than the size allowed",
                          s->layer->name);
     }
-    *s->budget -= size;
-    if (s->produced > IMG_RATIO_FREE && s->produced / IMG_RATIO_MAX > s->at) {
-        return error_set(err, EFBIG, "%s unpacks to more than %u times its size: refused as a bomb",
+    s->budget->left -= size;
+    if (s->produced > s->budget->ratio_free && s->produced / IMG_RATIO_MAX > s->at) {
+        return error_set(err, EFBIG,
+                         "%s unpacks to more than %u times its size: refused as a bomb "
+                         "(--max-size BYTES accepts it up to that size)",
                          s->layer->name, IMG_RATIO_MAX);
     }
     return 0;

@@ -9,7 +9,7 @@
 
 struct layer_unpack;
 
-[[nodiscard]] int layer_unpack_open(const struct img_layer *layer, uint64_t *budget,
+[[nodiscard]] int layer_unpack_open(const struct img_layer *layer, struct img_budget *budget,
                                     const struct img_progress *progress, struct layer_unpack **ret,
                                     struct error **err);
 struct layer_unpack *layer_unpack_free(struct layer_unpack *s);

@@ -18,7 +18,7 @@ int img_flatten(const struct img_source *source, uint64_t unpacked_max,
                 const struct img_progress *progress, struct img_tree *t,
                 struct img_flatten_stats *stats, struct error **err)
 {
-    uint64_t budget = unpacked_max == 0 ? IMG_UNPACKED_MAX : unpacked_max;
+    struct img_budget budget = img_budget_make(unpacked_max);
 
     for (size_t i = 0; i < source->layer_count; i++) {
         int r = img_flatten_layer(t, &source->layers[i], (uint16_t)(i + 1), &budget, progress,
@@ -52,7 +52,7 @@ static int copy_file(struct tar_reader *tar, struct erofs_writer *w, struct erro
 }
 
 /* Reads a layer again and passes on the files that made it into the tree. */
-static int copy_layer(const struct img_layer *layer, uint16_t number, uint64_t *budget,
+static int copy_layer(const struct img_layer *layer, uint16_t number, struct img_budget *budget,
                       const struct img_progress *progress, struct erofs_writer *w,
                       struct error **err)
 {
@@ -94,7 +94,7 @@ static int copy_layer(const struct img_layer *layer, uint16_t number, uint64_t *
 static int copy_data(const struct img_source *source, const struct img_seal_options *o,
                      struct erofs_writer *w, struct error **err)
 {
-    uint64_t budget = o->unpacked_max == 0 ? IMG_UNPACKED_MAX : o->unpacked_max;
+    struct img_budget budget = img_budget_make(o->unpacked_max);
 
     for (size_t i = 0; i < source->layer_count; i++) {
         int r = copy_layer(&source->layers[i], (uint16_t)(i + 1), &budget, &o->progress, w, err);

@@ -80,12 +80,13 @@ static void append(struct blob *b, const void *data, size_t size)
 }
 
 /* Reads a blob whole through a stream. Returns bytes, or the failure. */
-static int64_t read_all(const struct blob *b, struct img_layer *layer, uint64_t budget,
+static int64_t read_all(const struct blob *b, struct img_layer *layer, uint64_t allowed,
                         struct error **err)
 {
     _cleanup_close_ int fd = memfd_create("blob", MFD_CLOEXEC);
     _cleanup_layer_stream_ struct layer_stream *s = NULL;
     const struct img_progress silent = {0};
+    struct img_budget budget = {.left = allowed, .ratio_free = UINT64_MAX};
     const uint8_t *p;
     size_t n = 1;
     size_t total = 0;
@@ -194,7 +195,7 @@ static void test_layer_stream_closing_early_ends_the_thread(void **state)
     for (int i = 0; i < 50; i++) {
         const struct img_layer layer = {.region = {.fd = fd, .size = 64 << 20}, .name = "layer"};
         struct layer_stream *s;
-        uint64_t budget = UINT64_MAX;
+        struct img_budget budget = img_budget_make(0);
         const uint8_t *p;
         size_t n;
 
@@ -216,7 +217,7 @@ static void test_layer_stream_bombs_are_refused(void **state)
     _cleanup_layer_stream_ struct layer_stream *s = NULL;
     const struct img_progress silent = {0};
     struct img_layer layer = {.name = "layer"};
-    uint64_t budget = UINT64_MAX;
+    struct img_budget budget = {.left = UINT64_MAX, .ratio_free = 1u << 30};
     const uint8_t *p;
     size_t n;
     int r;
