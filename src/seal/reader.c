@@ -218,12 +218,39 @@ int seal_read_tag(struct seal_reader *r, uint64_t block, uint8_t ret_tag[static 
     return 0;
 }
 
+int seal_cached_tag(struct seal_reader *r, uint64_t block, uint8_t ret_tag[static SEALED_TAG_SIZE])
+{
+    const struct seal_page *page;
+
+    if (block >= r->geometry.block_count) {
+        return -EINVAL;
+    }
+    page = cache_find(r, page_id(0, block / SEALED_TAGS_PER_PAGE));
+    if (page == NULL) {
+        return -EAGAIN;
+    }
+    __builtin_memcpy(ret_tag, page->bytes + block % SEALED_TAGS_PER_PAGE * SEALED_TAG_SIZE,
+                     SEALED_TAG_SIZE);
+    return 0;
+}
+
+int seal_decrypt_block(const struct seal_reader *r, uint64_t block,
+                       const uint8_t tag[static SEALED_TAG_SIZE],
+                       uint8_t data[static SEALED_BLOCK_SIZE])
+{
+    uint8_t nonce[SEALED_NONCE_SIZE];
+
+    if (block >= r->geometry.block_count || !r->has_key) {
+        return -EINVAL;
+    }
+    seal_nonce(block, nonce);
+    return aead_open(&r->keys.data, nonce, NULL, 0, data, SEALED_BLOCK_SIZE, data, tag);
+}
+
 int seal_open_block(struct seal_reader *r, uint64_t block,
                     const uint8_t tag[static SEALED_TAG_SIZE],
                     uint8_t dst[static SEALED_BLOCK_SIZE])
 {
-    uint8_t nonce[SEALED_NONCE_SIZE];
-
     if (block >= r->geometry.block_count || !r->has_key) {
         return -EINVAL;
     }
@@ -233,8 +260,7 @@ int seal_open_block(struct seal_reader *r, uint64_t block,
         __builtin_memset(dst, 0, SEALED_BLOCK_SIZE);
         return fail(r, SEAL_FAULT_IO, seal_block_offset(block));
     }
-    seal_nonce(block, nonce);
-    if (aead_open(&r->keys.data, nonce, NULL, 0, dst, SEALED_BLOCK_SIZE, dst, tag) < 0) {
+    if (seal_decrypt_block(r, block, tag, dst) < 0) {
         return fail(r, SEAL_FAULT_BLOCK, seal_block_offset(block));
     }
     return 0;

@@ -130,6 +130,17 @@ void seal_close(struct seal_reader *r);
 [[nodiscard]] int seal_read_tag(struct seal_reader *r, uint64_t block,
                                 uint8_t ret_tag[static SEALED_TAG_SIZE]);
 
+/* The tag of a block whose tag page is cached, without any cryptography; -EAGAIN when it is not.
+ * Callers serialise, as for seal_read_tag(). */
+[[nodiscard]] int seal_cached_tag(struct seal_reader *r, uint64_t block,
+                                  uint8_t ret_tag[static SEALED_TAG_SIZE]);
+
+/* Opens a block in place whose ciphertext the caller copied in already. Changes nothing in the
+ * reader, so any number of threads may. -EBADMSG when it was changed: `data` is then zeros. */
+[[nodiscard]] int seal_decrypt_block(const struct seal_reader *r, uint64_t block,
+                                     const uint8_t tag[static SEALED_TAG_SIZE],
+                                     uint8_t data[static SEALED_BLOCK_SIZE]);
+
 /*
  * Reads and opens one block with its authentic tag. Touches no shared state but the fault report,
  * so any number of threads may decrypt at once. dst holds zeros after a failure.

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The nacre authors */
+#include "libos/fs/sealed/block_cache.h"
+
+#include "libos/mm/kmem.h"
+
+#define SLAB_FRAMES 64u
+#define SLAB_BYTES  ((uint64_t)SLAB_FRAMES * SEALED_BLOCK_SIZE)
+
+static struct spinlock *shard_of(struct block_cache *c, uint64_t block)
+{
+    return &c->shard[block / 8 % BLOCK_SHARDS];
+}
+
+int block_cache_init(struct block_cache *c, uint64_t block_count, uint64_t bytes)
+{
+    *c = (struct block_cache){.block_count = block_count};
+    bytes = MAX(bytes, BLOCK_CACHE_MIN);
+    c->slab_max = (size_t)((bytes + SLAB_BYTES - 1) / SLAB_BYTES);
+    c->top_count = (size_t)((block_count + BLOCK_LEAF_ENTRIES - 1) / BLOCK_LEAF_ENTRIES);
+    c->top = kzalloc(c->top_count * sizeof(*c->top));
+    return c->top == NULL ? -ENOMEM : 0;
+}
+
+void block_cache_free(struct block_cache *c)
+{
+    for (size_t i = 0; i < c->slab_count; i++) {
+        kpages_free(c->slabs[i][0].data, SLAB_FRAMES);
+        kfree(c->slabs[i]);
+    }
+    for (size_t i = 0; c->top != NULL && i < c->top_count; i++) {
+        kfree(c->top[i]);
+    }
+    kfree(c->slabs);
+    kfree(c->top);
+    *c = (struct block_cache){0};
+}
+
+/* ---- the table ---- */
+
+/* Where the frame of a block is noted; NULL: nowhere yet. */
+static struct block_frame **slot_of(struct block_cache *c, uint64_t block)
+{
+    struct block_frame **leaf =
+        __atomic_load_n(&c->top[block / BLOCK_LEAF_ENTRIES], __ATOMIC_ACQUIRE);
+
+    return leaf == NULL ? NULL : &leaf[block % BLOCK_LEAF_ENTRIES];
+}
+
+static struct block_frame **slot_make(struct block_cache *c, uint64_t block)
+{
+    struct block_frame ***where = &c->top[block / BLOCK_LEAF_ENTRIES];
+    struct block_frame **expected = NULL;
+    struct block_frame **fresh;
+
+    if (__atomic_load_n(where, __ATOMIC_ACQUIRE) == NULL) {
+        fresh = kzalloc(BLOCK_LEAF_ENTRIES * sizeof(*fresh));
+        if (fresh == NULL) {
+            return NULL;
+        }
+        if (!__atomic_compare_exchange_n(where, &expected, fresh, false, __ATOMIC_ACQ_REL,
+                                         __ATOMIC_ACQUIRE)) {
+            kfree(fresh);
+        }
+    }
+    return slot_of(c, block);
+}
+
+struct block_frame *block_cache_pin(struct block_cache *c, uint64_t block)
+{
+    struct block_frame **slot = slot_of(c, block);
+    struct block_frame *f;
+
+    if (slot == NULL) {
+        return NULL;
+    }
+    spin_lock(shard_of(c, block));
+    f = *slot;
+    if (f != NULL) {
+        f->pins++;
+        f->hot = true;
+    }
+    spin_unlock(shard_of(c, block));
+    return f;
+}
+
+bool block_cache_has(struct block_cache *c, uint64_t block)
+{
+    struct block_frame **slot = slot_of(c, block);
+
+    return slot != NULL && __atomic_load_n(slot, __ATOMIC_RELAXED) != NULL;
+}
+
+void block_cache_unpin(struct block_cache *c, struct block_frame *f)
+{
+    struct spinlock *l = shard_of(c, f->block); /* does not change while we hold a pin */
+
+    spin_lock(l);
+    f->pins--;
+    spin_unlock(l);
+}
+
+void block_cache_unpin_block(struct block_cache *c, uint64_t block)
+{
+    struct block_frame **slot = slot_of(c, block);
+
+    if (slot == NULL) {
+        return;
+    }
+    spin_lock(shard_of(c, block));
+    (*slot)->pins--;
+    spin_unlock(shard_of(c, block));
+}
+
+/* ---- frames ---- */
+
+/* One slab more; `grow` held. */
+static int grow_slab(struct block_cache *c)
+{
+    struct block_frame *slab;
+    uint8_t *data;
+
+    if (c->slab_count == c->slab_room) {
+        size_t room = MAX(2 * c->slab_room, (size_t)16);
+        struct block_frame **more = krealloc(c->slabs, room * sizeof(*more));
+
+        if (more == NULL) {
+            return -ENOMEM;
+        }
+        c->slabs = more;
+        c->slab_room = room;
+    }
+    slab = kzalloc(SLAB_FRAMES * sizeof(*slab));
+    data = slab == NULL ? NULL : kpages_alloc(SLAB_FRAMES);
+    if (data == NULL) {
+        kfree(slab);
+        return -ENOMEM;
+    }
+    for (uint32_t i = SLAB_FRAMES; i-- > 0;) {
+        slab[i].block = BLOCK_NONE;
+        slab[i].data = data + (size_t)i * SEALED_BLOCK_SIZE;
+        slab[i].next_free = c->free;
+        c->free = &slab[i];
+    }
+    c->slabs[c->slab_count++] = slab;
+    return 0;
+}
+
+/* Takes one frame out of the table when nobody uses it and the hand came by before. */
+static bool try_evict(struct block_cache *c, struct block_frame *f)
+{
+    const uint64_t block = __atomic_load_n(&f->block, __ATOMIC_RELAXED);
+    bool out = false;
+
+    if (block == BLOCK_NONE) {
+        return false;
+    }
+    spin_lock(shard_of(c, block));
+    if (f->block == block && f->pins == 0) {
+        out = !f->hot;
+        f->hot = false;
+        if (out) {
+            __atomic_store_n(slot_of(c, block), NULL, __ATOMIC_RELAXED);
+            __atomic_store_n(&f->block, BLOCK_NONE, __ATOMIC_RELAXED);
+        }
+    }
+    spin_unlock(shard_of(c, block));
+    return out;
+}
+
+/* `grow` held. Two rounds of the hand see every frame cold unless it is pinned. */
+static struct block_frame *evict_one(struct block_cache *c)
+{
+    const size_t total = c->slab_count * SLAB_FRAMES;
+
+    for (size_t i = 0; i < 2 * total; i++) {
+        struct block_frame *f;
+
+        c->hand = c->hand + 1 < total ? c->hand + 1 : 0;
+        f = &c->slabs[c->hand / SLAB_FRAMES][c->hand % SLAB_FRAMES];
+        if (try_evict(c, f)) {
+            c->evicted++;
+            return f;
+        }
+    }
+    return NULL;
+}
+
+static struct block_frame *take_one(struct block_cache *c, bool must)
+{
+    struct block_frame *f;
+
+    if (c->free == NULL && c->slab_count < c->slab_max && grow_slab(c) < 0) {
+        c->slab_max = MAX(c->slab_count, (size_t)1); /* memory is short: live with what there is */
+    }
+    if (c->free == NULL) {
+        f = evict_one(c);
+        /* All of it pinned: the bound gives way rather than the reader. */
+        if (f != NULL || !must || grow_slab(c) < 0) {
+            return f;
+        }
+    }
+    f = c->free;
+    c->free = f->next_free;
+    return f;
+}
+
+int block_cache_take(struct block_cache *c, struct block_frame **ret, uint32_t count)
+{
+    uint32_t n = 0;
+
+    mutex_lock(&c->grow);
+    while (n < count) {
+        ret[n] = take_one(c, /*must=*/n == 0);
+        if (ret[n] == NULL) {
+            break;
+        }
+        n++;
+    }
+    mutex_unlock(&c->grow);
+    return n == 0 ? -ENOMEM : (int)n;
+}
+
+void block_cache_give(struct block_cache *c, struct block_frame *const *frames, uint32_t count)
+{
+    if (count == 0) {
+        return;
+    }
+    mutex_lock(&c->grow);
+    for (uint32_t i = 0; i < count; i++) {
+        frames[i]->next_free = c->free;
+        c->free = frames[i];
+    }
+    mutex_unlock(&c->grow);
+}
+
+int block_cache_insert(struct block_cache *c, uint64_t block, struct block_frame *f,
+                       struct block_frame **ret)
+{
+    struct block_frame **slot = slot_make(c, block);
+    struct block_frame *there;
+
+    if (slot == NULL) {
+        block_cache_give(c, &f, 1);
+        return -ENOMEM;
+    }
+    spin_lock(shard_of(c, block));
+    there = *slot;
+    if (there == NULL) {
+        f->hot = false;
+        f->pins = 0;
+        __atomic_store_n(&f->block, block, __ATOMIC_RELAXED);
+        __atomic_store_n(slot, f, __ATOMIC_RELAXED);
+        there = f;
+    }
+    there->pins++;
+    spin_unlock(shard_of(c, block));
+    if (there != f) {
+        block_cache_give(c, &f, 1);
+    }
+    *ret = there;
+    return 0;
+}
+
+uint64_t block_cache_bytes(struct block_cache *c)
+{
+    uint64_t frames;
+
+    mutex_lock(&c->grow);
+    frames = c->slab_count * SLAB_FRAMES;
+    mutex_unlock(&c->grow);
+    return frames * SEALED_BLOCK_SIZE;
+}

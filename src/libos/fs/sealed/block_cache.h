@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The nacre authors */
+#pragma once
+
+/*
+ * Opened blocks of a sealed image, by number. Bounded: the clock algorithm chooses what goes. A
+ * pinned frame stays where it is and is never written again, so its holder reads it without a lock.
+ *
+ * Locks: `grow` (held over allocation) > a shard (a few instructions). Any number of threads.
+ */
+
+#include "abi/sealed_format.h"
+#include "libos/lib/sync.h"
+
+#define BLOCK_SHARDS       64u
+#define BLOCK_FILL_MAX     32u /* blocks opened at once */
+#define BLOCK_CACHE_MIN    ((uint64_t)1 << 20)
+#define BLOCK_LEAF_ENTRIES 512u
+#define BLOCK_NONE         UINT64_MAX
+
+struct block_frame {
+    uint64_t block; /* BLOCK_NONE: not in the table */
+    uint32_t pins;
+    bool hot; /* used again since the clock's hand came by */
+    uint8_t *data;
+    struct block_frame *next_free;
+};
+
+struct block_cache {
+    uint64_t block_count;
+    struct block_frame ***top; /* leaves of BLOCK_LEAF_ENTRIES frames, made on first use */
+    size_t top_count;
+    struct spinlock shard[BLOCK_SHARDS];
+    struct mutex grow; /* guards what follows */
+    struct block_frame **slabs;
+    size_t slab_count;
+    size_t slab_room;
+    size_t slab_max; /* the bound */
+    size_t hand;
+    struct block_frame *free;
+    uint64_t evicted;
+};
+
+/* `bytes` bounds the data kept; at least BLOCK_CACHE_MIN is used. */
+[[nodiscard]] int block_cache_init(struct block_cache *c, uint64_t block_count, uint64_t bytes);
+/* Nobody may hold a pin. Harmless on a zeroed cache. */
+void block_cache_free(struct block_cache *c);
+
+/* The frame of a block with a pin on it; NULL: not here. */
+struct block_frame *block_cache_pin(struct block_cache *c, uint64_t block);
+bool block_cache_has(struct block_cache *c, uint64_t block);
+void block_cache_unpin(struct block_cache *c, struct block_frame *f);
+/* By number: the block is pinned by the caller. */
+void block_cache_unpin_block(struct block_cache *c, uint64_t block);
+
+/* Up to `count` frames that are in nobody's way, to be filled; how many, or -ENOMEM. */
+[[nodiscard]] int block_cache_take(struct block_cache *c, struct block_frame **ret, uint32_t count);
+/* Gives frames back unused. */
+void block_cache_give(struct block_cache *c, struct block_frame *const *frames, uint32_t count);
+/* Puts a filled frame in as `block`, pinned. When another thread was faster its frame is the one
+ * that counts and *f goes back. -ENOMEM: *f went back too. */
+[[nodiscard]] int block_cache_insert(struct block_cache *c, uint64_t block, struct block_frame *f,
+                                     struct block_frame **ret);
+
+/* Bytes of blocks kept. */
+uint64_t block_cache_bytes(struct block_cache *c);
