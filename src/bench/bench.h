@@ -99,6 +99,33 @@ void bench_bare_syscall(long number, uint64_t count, struct bench_sample *ret);
                                      uint64_t count, struct bench_sample *ret, uint8_t **ret_extra,
                                      size_t *ret_extra_size, struct error **err);
 
+/* A program that measures itself, natively or under nacre exec (programs/ops.c says how it talks).
+ */
+struct bench_program {
+    char *path;
+    const char *interpreter; /* runs the file at path; NULL: it is a program */
+    const char *work;
+    double start_exits; /* what its start and end cost, taken off */
+};
+
+/* *p->path must be set; finds out start_exits. -EOPNOTSUPP when something is not there. */
+[[nodiscard]] int bench_ops_prepare(const struct bench_context *c, struct bench_program *p,
+                                    struct error **err);
+/* One batch of about BENCH_BATCH_MS, in nanoseconds an operation. */
+[[nodiscard]] int bench_ops(const struct bench_context *c, const struct bench_program *p,
+                            bool inside, struct bench_sample *ret, struct error **err);
+#define BENCH_BATCH_MS 150u
+
+/* argv under nacre exec to its end as one operation: milliseconds, with its exits. */
+[[nodiscard]] int bench_exec_program(const struct bench_context *c, const char *const *argv,
+                                     struct bench_sample *ret, struct error **err);
+/* argv[0] and what nacre exec needs are there, else -EOPNOTSUPP. */
+[[nodiscard]] int bench_need_exec(const struct bench_context *c, const char *program,
+                                  struct error **err);
+/* A file of the build directory this nacre lies in, malloc'd. */
+[[nodiscard]] int bench_built_file(const struct bench_context *c, const char *name, char **ret,
+                                   struct error **err);
+
 /* Runs a program to its end as one operation: wall and CPU time in milliseconds. */
 [[nodiscard]] int bench_program(const char *const *argv, struct bench_sample *ret,
                                 struct error **err);

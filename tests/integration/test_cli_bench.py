@@ -22,7 +22,9 @@ class Bench(unittest.TestCase):
         ids = [line.split()[0] for line in self.bench(0, "--list").stdout.splitlines()]
         self.assertEqual(len(ids), len(set(ids)))
         for wanted in ("exit-slot", "exit-trap", "aex-eresume", "ereport", "egetkey", "eaccept",
-                       "build-4mib", "quote-generate", "quote-verify"):
+                       "build-4mib", "quote-generate", "quote-verify", "getpid", "clock", "pread-4k",
+                       "open-close", "stat", "mmap", "futex-pingpong", "epoll", "socketpair",
+                       "socket-pingpong", "thread-create", "py-cpu", "py-start", "hello-start"):
             self.assertIn(wanted, ids)
 
     def test_json_has_the_fields_of_the_design(self):
@@ -42,6 +44,21 @@ class Bench(unittest.TestCase):
             self.assertGreaterEqual(row["n"], 5)
         self.assertEqual(rows[2]["exits_per_op"], 1.0)
         self.assertEqual(rows[0]["exits_per_op"], 0.0)
+
+    def test_programs_run_both_ways_and_their_exits_are_counted(self):
+        with tempfile.TemporaryDirectory() as d:
+            path = os.path.join(d, "bench.json")
+            self.bench(0, "getpid", "socket-pingpong", "hello-start", "--rounds", "5",
+                       "--json", path)
+            with open(path, encoding="utf-8") as f:
+                getpid, ping, hello = json.load(f)
+        self.assertGreater(getpid["n"], 1000)
+        self.assertLess(getpid["exits_per_op"], 0.01)  # getpid stays inside
+        self.assertGreater(getpid["cpu_us_per_op"], 0)
+        self.assertGreaterEqual(ping["exits_per_op"], 4)  # two sends and two receives at least
+        self.assertLess(ping["exits_per_op"], 100)
+        self.assertGreater(hello["exits_per_op"], 1)
+        self.assertEqual(hello["n"], 5)
 
     def test_bad_words_are_named(self):
         self.assertIn("no row 'exit-slit'", self.bench(2, "exit-slit").stderr)

@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The nacre authors */
+
+/*
+ * What nacre bench runs natively and in the enclave: an ordinary Linux program that repeats one
+ * operation. usage: ops WORK MILLISECONDS
+ *
+ * It finds the count that fills the time, writes "ready\n" and waits for a byte, so that whoever
+ * measures can look at its CPU clock; runs the batch; writes "done NANOSECONDS BATCH ALL\n", ALL
+ * being every operation since the start; and waits for another byte. With 0 milliseconds it does
+ * everything but the batch: what that costs is what starting costs.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#define FILE_SIZE     (1u << 20)
+#define BLOCK         4096u
+#define MAP_SIZE      (64u << 10)
+#define COUNT_MAX     (UINT64_C(1) << 32)
+#define FILE_TEMPLATE "/tmp/nacre-bench-ops-XXXXXX"
+
+/* musl-gcc sees no headers of the kernel. */
+#define FUTEX_WAIT_PRIVATE 128
+#define FUTEX_WAKE_PRIVATE 129
+
+struct work {
+    const char *name;
+    void (*setup)(void); /* may be NULL */
+    void (*batch)(uint64_t count);
+};
+
+__attribute__((noreturn)) static void fail(const char *what)
+{
+    (void)fprintf(stderr, "ops: %s: %s\n", what, strerror(errno));
+    exit(1);
+}
+
+static uint64_t now_ns(void)
+{
+    struct timespec ts;
+
+    if (clock_gettime(CLOCK_MONOTONIC, &ts) < 0) {
+        fail("clock_gettime");
+    }
+    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+/* ---- calls that need nothing ---- */
+
+static void batch_getpid(uint64_t count)
+{
+    for (uint64_t i = 0; i < count; i++) {
+        if (syscall(SYS_getpid) <= 0) {
+            fail("getpid");
+        }
+    }
+}
+
+static void batch_clock(uint64_t count)
+{
+    uint64_t last = 0;
+
+    for (uint64_t i = 0; i < count; i++) {
+        const uint64_t now = now_ns();
+
+        if (now < last) {
+            errno = ERANGE;
+            fail("the monotonic clock went back");
+        }
+        last = now;
+    }
+}
+
+static void batch_mmap(uint64_t count)
+{
+    for (uint64_t i = 0; i < count; i++) {
+        char *p = mmap(NULL, MAP_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+        if (p == MAP_FAILED) {
+            fail("mmap");
+        }
+        *(volatile char *)p = 1;
+        if (munmap(p, MAP_SIZE) < 0) {
+            fail("munmap");
+        }
+    }
+}
+
+/* ---- a file the program wrote itself ---- */
+
+static char g_path[] = FILE_TEMPLATE;
+static int g_fd;
+
+static void remove_file(void)
+{
+    (void)unlink(g_path);
+}
+
+static void setup_file(void)
+{
+    static char block[BLOCK];
+
+    g_fd = mkstemp(g_path);
+    if (g_fd < 0 || atexit(remove_file) != 0) {
+        fail(g_path);
+    }
+    memset(block, 'x', sizeof(block));
+    for (unsigned i = 0; i < FILE_SIZE / BLOCK; i++) {
+        if (write(g_fd, block, BLOCK) != (ssize_t)BLOCK) {
+            fail("write");
+        }
+    }
+}
+
+static void batch_pread(uint64_t count)
+{
+    static char block[BLOCK];
+
+    for (uint64_t i = 0; i < count; i++) {
+        const off_t at = (off_t)(i % (FILE_SIZE / BLOCK)) * (off_t)BLOCK;
+
+        if (pread(g_fd, block, BLOCK, at) != (ssize_t)BLOCK) {
+            fail("pread");
+        }
+    }
+}
+
+static void batch_open_close(uint64_t count)
+{
+    for (uint64_t i = 0; i < count; i++) {
+        const int fd = open(g_path, O_RDONLY | O_CLOEXEC);
+
+        if (fd < 0 || close(fd) < 0) {
+            fail("open and close");
+        }
+    }
+}
+
+static void batch_stat(uint64_t count)
+{
+    struct stat st;
+
+    for (uint64_t i = 0; i < count; i++) {
+        if (stat(g_path, &st) < 0 || st.st_size != (off_t)FILE_SIZE) {
+            fail("stat");
+        }
+    }
+}
+
+/* ---- events and sockets of one thread ---- */
+
+static int g_pair[2];
+static int g_epoll;
+
+static void setup_epoll(void)
+{
+    struct epoll_event e = {.events = EPOLLIN};
+
+    g_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    g_epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (g_fd < 0 || g_epoll < 0 || epoll_ctl(g_epoll, EPOLL_CTL_ADD, g_fd, &e) < 0) {
+        fail("eventfd and epoll");
+    }
+}
+
+static void batch_epoll(uint64_t count)
+{
+    struct epoll_event e;
+    uint64_t value = 1;
+
+    for (uint64_t i = 0; i < count; i++) {
+        if (write(g_fd, &value, sizeof(value)) != (ssize_t)sizeof(value) ||
+            epoll_wait(g_epoll, &e, 1, -1) != 1 ||
+            read(g_fd, &value, sizeof(value)) != (ssize_t)sizeof(value) || value != 1) {
+            fail("write, epoll_wait, read");
+        }
+    }
+}
+
+static void setup_socketpair(void)
+{
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, g_pair) < 0) {
+        fail("socketpair");
+    }
+}
+
+static void batch_socketpair(uint64_t count)
+{
+    char message[64] = "ping";
+
+    for (uint64_t i = 0; i < count; i++) {
+        if (write(g_pair[0], message, sizeof(message)) != (ssize_t)sizeof(message) ||
+            read(g_pair[1], message, sizeof(message)) != (ssize_t)sizeof(message)) {
+            fail("socketpair write and read");
+        }
+    }
+}
+
+/* ---- two threads ---- */
+
+static void *echo(void *arg)
+{
+    char byte;
+
+    while (read(g_pair[1], &byte, 1) == 1) {
+        if (write(g_pair[1], &byte, 1) != 1) {
+            fail("echo");
+        }
+    }
+    return NULL;
+}
+
+static void start_thread(void *(*function)(void *))
+{
+    pthread_t thread;
+
+    errno = pthread_create(&thread, NULL, function, NULL);
+    if (errno != 0) {
+        fail("pthread_create");
+    }
+}
+
+static void setup_tcp(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof(address);
+    const int one = 1;
+    const int l = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    g_pair[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (l < 0 || g_pair[0] < 0 || bind(l, (struct sockaddr *)&address, size) < 0 ||
+        listen(l, 1) < 0 || getsockname(l, (struct sockaddr *)&address, &size) < 0 ||
+        connect(g_pair[0], (struct sockaddr *)&address, size) < 0) {
+        fail("connecting over TCP");
+    }
+    g_pair[1] = accept(l, NULL, NULL);
+    if (g_pair[1] < 0 || close(l) < 0 ||
+        setsockopt(g_pair[0], IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) < 0 ||
+        setsockopt(g_pair[1], IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) < 0) {
+        fail("accepting over TCP");
+    }
+    start_thread(echo);
+}
+
+static void batch_round_trip(uint64_t count)
+{
+    char byte = 'x';
+
+    for (uint64_t i = 0; i < count; i++) {
+        if (write(g_pair[0], &byte, 1) != 1 || read(g_pair[0], &byte, 1) != 1) {
+            fail("round trip");
+        }
+    }
+}
+
+/* Even: the main thread's turn. */
+static _Atomic uint32_t g_turn;
+
+static void wait_while(uint32_t value)
+{
+    while (atomic_load(&g_turn) == value) {
+        if (syscall(SYS_futex, &g_turn, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0) < 0 &&
+            errno != EAGAIN && errno != EINTR) {
+            fail("futex wait");
+        }
+    }
+}
+
+static void pass_turn(void)
+{
+    atomic_fetch_add(&g_turn, 1);
+    if (syscall(SYS_futex, &g_turn, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0) < 0) {
+        fail("futex wake");
+    }
+}
+
+static void *futex_partner(void *arg)
+{
+    uint32_t turn = atomic_load(&g_turn);
+
+    while (turn != UINT32_MAX) {
+        if (turn % 2 == 0) {
+            wait_while(turn);
+        } else {
+            pass_turn();
+        }
+        turn = atomic_load(&g_turn);
+    }
+    return NULL;
+}
+
+static void setup_futex(void)
+{
+    start_thread(futex_partner);
+}
+
+static void batch_futex(uint64_t count)
+{
+    for (uint64_t i = 0; i < count; i++) {
+        const uint32_t turn = atomic_load(&g_turn);
+
+        pass_turn();
+        wait_while(turn + 1);
+    }
+}
+
+static void *nothing(void *arg)
+{
+    return arg;
+}
+
+static void batch_thread(uint64_t count)
+{
+    for (uint64_t i = 0; i < count; i++) {
+        pthread_t thread;
+
+        errno = pthread_create(&thread, NULL, nothing, NULL);
+        if (errno != 0) {
+            fail("pthread_create");
+        }
+        errno = pthread_join(thread, NULL);
+        if (errno != 0) {
+            fail("pthread_join");
+        }
+    }
+}
+
+static const struct work works[] = {
+    {"getpid", NULL, batch_getpid},
+    {"clock", NULL, batch_clock},
+    {"pread-4k", setup_file, batch_pread},
+    {"open-close", setup_file, batch_open_close},
+    {"stat", setup_file, batch_stat},
+    {"mmap", NULL, batch_mmap},
+    {"futex-pingpong", setup_futex, batch_futex},
+    {"epoll", setup_epoll, batch_epoll},
+    {"socketpair", setup_socketpair, batch_socketpair},
+    {"socket-pingpong", setup_tcp, batch_round_trip},
+    {"thread-create", NULL, batch_thread},
+};
+
+/* A count that takes about `target` nanoseconds; *ret_spent gets the operations done to find it. */
+static uint64_t calibrate(const struct work *w, uint64_t target, uint64_t *ret_spent)
+{
+    uint64_t count = 1;
+
+    *ret_spent = 0;
+    for (;;) {
+        const uint64_t start = now_ns();
+        uint64_t took;
+
+        w->batch(count);
+        took = now_ns() - start;
+        *ret_spent += count;
+        if (took >= target / 8 || count >= COUNT_MAX / 2) {
+            count = took == 0 ? count : count * target / took;
+            return count == 0 ? 1 : count;
+        }
+        count *= 2;
+    }
+}
+
+/* Says `text` and waits for the answer. */
+static void meet(const char *text)
+{
+    char byte;
+
+    if (write(STDOUT_FILENO, text, strlen(text)) != (ssize_t)strlen(text)) {
+        fail("writing to who measures");
+    }
+    if (read(STDIN_FILENO, &byte, 1) != 1) {
+        fail("waiting for who measures");
+    }
+}
+
+static int measure(const struct work *w, uint64_t target)
+{
+    uint64_t spent = 0;
+    uint64_t count = 0;
+    uint64_t start;
+    char text[96];
+
+    if (w->setup != NULL) {
+        w->setup();
+    }
+    if (target != 0) {
+        count = calibrate(w, target, &spent);
+    }
+    meet("ready\n");
+    start = now_ns();
+    w->batch(count);
+    (void)snprintf(text, sizeof(text), "done %ju %ju %ju\n", (uintmax_t)(now_ns() - start),
+                   (uintmax_t)count, (uintmax_t)(count + spent));
+    meet(text);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    for (size_t i = 0; argc == 3 && i < sizeof(works) / sizeof(works[0]); i++) {
+        if (strcmp(argv[1], works[i].name) == 0) {
+            return measure(&works[i], strtoull(argv[2], NULL, 10) * 1000000u);
+        }
+    }
+    (void)fprintf(stderr, "usage: ops WORK MILLISECONDS\n");
+    return 2;
+}
