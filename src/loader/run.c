@@ -44,6 +44,18 @@ static enum thread_end serve_exit(struct loader_thread *t)
     }
 }
 
+/* A signal that came while the exception was handled found no enclave to interrupt, and what is
+ * resumed may never leave by itself: tell the enclave now. From here to the ENCLU the handler
+ * knows that it must try again (signals.c). */
+static enum thread_end before_resume(struct loader_thread *t)
+{
+    __atomic_store_n(&t->resuming, true, __ATOMIC_SEQ_CST);
+    if (!__atomic_exchange_n(&t->untold, false, __ATOMIC_SEQ_CST)) {
+        return THREAD_RESUMES;
+    }
+    return run_nested(t, ENTRY_SIGNAL);
+}
+
 enum thread_end run_serve(struct loader_thread *t, enum enclave_entry entry, uint64_t argument)
 {
     struct sgx_enclave_run run = {.tcs = t->tcs};
@@ -55,6 +67,9 @@ enum thread_end run_serve(struct loader_thread *t, enum enclave_entry entry, uin
                                    function, &run);
         enum thread_end end;
 
+        if (unlikely(t->resuming)) {
+            __atomic_store_n(&t->resuming, false, __ATOMIC_SEQ_CST);
+        }
         if (likely(r == 0 && run.function == ENCLU_EEXIT)) {
             end = serve_exit(t);
             if (likely(end == THREAD_GOES_ON)) {
@@ -73,16 +88,11 @@ enum thread_end run_serve(struct loader_thread *t, enum enclave_entry entry, uin
             return THREAD_DIES;
         }
         end = run_nested(t, ENTRY_EXCEPTION);
+        if (end == THREAD_RESUMES) {
+            end = before_resume(t);
+        }
         if (end != THREAD_RESUMES) {
             return end;
-        }
-        /* A signal that came while the exception was handled finds nobody to interrupt, and what
-         * is resumed may never leave by itself. */
-        if (__atomic_exchange_n(&t->untold, false, __ATOMIC_SEQ_CST)) {
-            end = run_nested(t, ENTRY_SIGNAL);
-            if (end != THREAD_RESUMES) {
-                return end;
-            }
         }
         function = ENCLU_ERESUME;
     }
@@ -92,11 +102,14 @@ enum thread_end run_nested(struct loader_thread *t, enum enclave_entry entry)
 {
     struct hostcall_block *b = t->block;
     const struct hostcall_block kept = *b;
+    const bool resuming = t->resuming;
     enum thread_end end;
 
+    t->resuming = false;
     t->level++;
     end = run_serve(t, entry, 0);
     t->level--;
+    __atomic_store_n(&t->resuming, resuming, __ATOMIC_SEQ_CST);
     b->exit = kept.exit;
     b->number = kept.number;
     memcpy(b->args, kept.args, sizeof(b->args));

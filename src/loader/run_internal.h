@@ -55,6 +55,9 @@ struct loader_thread {
     bool untold;       /* a signal was filed that the enclave does not know of */
     uint32_t level;    /* entries on top of each other; equals CSSA while inside */
     bool is_main;
+    bool resuming;         /* between the last look at `signals` and ERESUME's end */
+    bool have_retry_timer; /* kicks this thread again a little later */
+    int retry_timer;
     enum thread_end end; /* set by host calls that end something */
     int exit_status;
     uint8_t *memory; /* block and bounce buffer: one mapping */
@@ -62,6 +65,12 @@ struct loader_thread {
     uint64_t abort_reason;       /* of THREAD_ABORTS */
     struct sgx_enclave_run died; /* of THREAD_DIES */
 };
+
+/* The block is packed for the ABI but lies on a page boundary. */
+static inline uint64_t *block_signals(struct hostcall_block *b)
+{
+    return (uint64_t *)(void *)((uint8_t *)b + offsetof(struct hostcall_block, signals));
+}
 
 /* --- enter.S --- */
 int loader_enter(vdso_sgx_enter_enclave_t enter, unsigned long rdi, unsigned long rsi,
@@ -87,6 +96,8 @@ _noreturn_ void run_end_process(const struct loader_thread *t, enum thread_end e
 [[nodiscard]] int signals_install(const struct sgx_backend *backend, struct error **err);
 /* The thread whose signals the handler files. NULL before and after. */
 void signals_set_thread(struct loader_thread *t);
+/* Frees what the handler made for this thread. */
+void signals_forget_thread(struct loader_thread *t);
 /* The signals that are filed for the enclave. */
 void signals_filed_set(sigset_t *ret);
 

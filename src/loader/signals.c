@@ -5,12 +5,16 @@
  * Host signals are hints for the enclave: a bit in the request block of the thread that got one,
  * and, when the enclave was interrupted, a nested entry so that it notices now. A thread outside
  * the enclave notices at its next entry; one that is about to sleep in a system call is turned
- * back (loader_syscall_point).
+ * back (loader_syscall_point). Between the loader's last look and its ERESUME nobody can be told:
+ * a timer then sends the kick signal a moment later, until it finds the enclave inside.
  */
 #include "loader/run_internal.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 static __thread struct loader_thread *t_thread __attribute__((tls_model("initial-exec")));
 
@@ -18,29 +22,61 @@ static __thread struct loader_thread *t_thread __attribute__((tls_model("initial
 static const int filed_signals[] = {SIGHUP,  SIGINT,  SIGQUIT,  SIGTERM, SIGUSR1,
                                     SIGUSR2, SIGCONT, SIGWINCH, SIGALRM, HOST_SIGNAL_KICK};
 
+#define RETRY_NS 100000
+
+/* Raw system calls: this runs in a signal handler. */
+static void try_again(struct loader_thread *t)
+{
+    const struct itimerspec when = {.it_value.tv_nsec = RETRY_NS};
+
+    if (!t->have_retry_timer) {
+        struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = HOST_SIGNAL_KICK};
+
+        event._sigev_un._tid = t->tid;
+        if (syscall(SYS_timer_create, CLOCK_MONOTONIC, &event, &t->retry_timer) < 0) {
+            return; /* it notices at its next exit */
+        }
+        t->have_retry_timer = true;
+    }
+    (void)syscall(SYS_timer_settime, t->retry_timer, 0, &when, NULL);
+}
+
+static void tell_enclave(struct loader_thread *t)
+{
+    enum thread_end end;
+    sigset_t filed;
+
+    /* Others that come now stay pending until the handler returns to the AEP, where they count. */
+    signals_filed_set(&filed);
+    (void)pthread_sigmask(SIG_BLOCK, &filed, NULL);
+    end = run_nested(t, ENTRY_SIGNAL);
+    if (end != THREAD_RESUMES) {
+        run_end_process(t, end);
+    }
+}
+
 static void file_signal(int sig, siginfo_t *info, void *context)
 {
     struct loader_thread *t = t_thread;
     ucontext_t *uc = context;
     greg_t *rip = &uc->uc_mcontext.gregs[REG_RIP];
-    enum thread_end end;
+    const int saved_errno = errno;
 
     if (t == NULL) {
         return;
     }
-    (void)__atomic_fetch_or(&t->block->signals, 1ull << (sig - 1), __ATOMIC_SEQ_CST);
+    (void)__atomic_fetch_or(block_signals(t->block), 1ull << (sig - 1), __ATOMIC_SEQ_CST);
     if (*rip >= (greg_t)loader_syscall_begin && *rip < (greg_t)loader_syscall_end) {
         *rip = (greg_t)loader_syscall_cancel;
-        return;
-    }
-    if (!t->loader->backend->is_at_aep(uc) || t->level + 1 >= t->loader->ssa_frames) {
+    } else if (t->loader->backend->is_at_aep(uc) && t->level + 1 < t->loader->ssa_frames) {
+        tell_enclave(t);
+    } else {
         __atomic_store_n(&t->untold, true, __ATOMIC_SEQ_CST);
-        return;
+        if (__atomic_load_n(&t->resuming, __ATOMIC_SEQ_CST)) {
+            try_again(t);
+        }
     }
-    end = run_nested(t, ENTRY_SIGNAL);
-    if (end != THREAD_RESUMES) {
-        run_end_process(t, end);
-    }
+    errno = saved_errno;
 }
 
 int signals_install(const struct sgx_backend *backend, struct error **err)
@@ -60,6 +96,14 @@ int signals_install(const struct sgx_backend *backend, struct error **err)
 void signals_set_thread(struct loader_thread *t)
 {
     __atomic_store_n(&t_thread, t, __ATOMIC_SEQ_CST);
+}
+
+void signals_forget_thread(struct loader_thread *t)
+{
+    if (t->have_retry_timer) {
+        (void)syscall(SYS_timer_delete, t->retry_timer);
+        t->have_retry_timer = false;
+    }
 }
 
 void signals_filed_set(sigset_t *ret)

@@ -143,6 +143,7 @@ void threads_detach(struct loader_thread *t)
     signals_filed_set(&filed);
     (void)pthread_sigmask(SIG_BLOCK, &filed, NULL);
     signals_set_thread(NULL);
+    signals_forget_thread(t);
     t->loader->backend->thread_detach();
 }
 
@@ -203,7 +204,7 @@ int threads_kick(struct loader *l, uint64_t tcs)
     t = find(l, tcs);
     if (t != NULL && t->tid == 0) {
         /* Not started yet: it finds the bit at its first entry. */
-        (void)__atomic_fetch_or(&t->block->signals, 1ull << (HOST_SIGNAL_KICK - 1),
+        (void)__atomic_fetch_or(block_signals(t->block), 1ull << (HOST_SIGNAL_KICK - 1),
                                 __ATOMIC_SEQ_CST);
         r = 0;
     } else if (t != NULL) {

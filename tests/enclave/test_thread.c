@@ -44,6 +44,34 @@ static void spin(uint64_t argument)
     seen_entries = t->signals_seen;
 }
 
+/* Kicks that meet a thread in the middle of an exception, at its AEP, in its handler or on the way
+ * back in: none may be slept over, though the thread never leaves for a host call. */
+#define KICK_ROUNDS 200u
+#define PATIENCE    8000000000ull /* cycles: seconds */
+
+static uint32_t kick_round;
+static uint32_t kicks_missed;
+
+static void fault_and_listen(uint64_t argument)
+{
+    struct thread *t = thread_self();
+
+    for (uint32_t i = 1; i <= KICK_ROUNDS; i++) {
+        const uint64_t start = __builtin_ia32_rdtsc();
+
+        __atomic_store_n(&kick_round, i, __ATOMIC_RELEASE);
+        for (uint32_t n = 0; n < 4; n++) {
+            (void)enclave_registers_across_ud2();
+        }
+        while (*(volatile uint32_t *)&t->signals_seen < i) {
+            if (__builtin_ia32_rdtsc() - start > PATIENCE) {
+                kicks_missed++;
+                t->signals_seen = i;
+            }
+        }
+    }
+}
+
 static void wait_done(uint32_t first, uint32_t last)
 {
     for (uint32_t i = first; i <= last; i++) {
@@ -84,6 +112,17 @@ void test_threads(void)
     wait_done(1, 1);
     tap_case(seen_entries == 1 && (seen_bits & 1ull << (HOST_SIGNAL_KICK - 1)) != 0,
              "the kick came in as a nested entry while it computed");
+    started = thread_start(2, fault_and_listen, 0) == 0;
+    for (uint32_t i = 1; started && i <= KICK_ROUNDS; i++) {
+        while (__atomic_load_n(&kick_round, __ATOMIC_ACQUIRE) < i) {
+            (void)host_call(HOSTCALL_yield, 0, 0, 0, 0);
+        }
+        (void)host_call(HOSTCALL_thread_kick,
+                        enclave_base + ENCLAVE_THREADS_OFFSET + 2ull * ENCLAVE_SLOT_SIZE + SLOT_TCS,
+                        0, 0, 0);
+    }
+    wait_done(2, 2);
+    tap_case(started && kicks_missed == 0, "kicks in the middle of exceptions are all noticed");
     tap_case(host_call(HOSTCALL_thread_kick, enclave_base + ENCLAVE_THREADS_OFFSET, 0, 0, 0) ==
                  -ESRCH,
              "kicking a TCS nobody serves is ESRCH");

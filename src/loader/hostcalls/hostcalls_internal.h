@@ -45,11 +45,7 @@ static inline int64_t host_sleeping(struct loader_thread *t, long number, uint64
 {
     const uint64_t args[6] = {a0, a1, a2, a3, a4, a5};
 
-    /* The block is packed for the ABI but sits on a page boundary. */
-    return loader_syscall_point(
-        (const uint64_t *)(const void *)((const uint8_t *)t->block +
-                                         offsetof(struct hostcall_block, signals)),
-        number, args);
+    return loader_syscall_point(block_signals(t->block), number, args);
 }
 
 static inline struct timespec host_timespec(int64_t ns)
