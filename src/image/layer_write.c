@@ -11,6 +11,7 @@
 #include <zstd.h>
 
 #include "base/alloc.h"
+#include "core/ct.h"
 
 #define COPY_SIZE    (256u * 1024)
 #define PACKED_SIZE  (512u * 1024)
@@ -195,8 +196,73 @@ static int packer_init(struct packer *p, struct error **err)
     return 0;
 }
 
-int layer_write(const struct img_out_image *im, struct img_out *out, uint64_t at,
-                struct layer_written *ret, struct error **err)
+static const char *media_type(enum img_out_compress c)
+{
+    switch (c) {
+    case IMG_OUT_GZIP: return "application/vnd.oci.image.layer.v1.tar+gzip";
+    case IMG_OUT_ZSTD: return "application/vnd.oci.image.layer.v1.tar+zstd";
+    case IMG_OUT_PLAIN: break;
+    }
+    return "application/vnd.oci.image.layer.v1.tar";
+}
+
+/* By the first bytes, as the layer reader does. */
+static enum img_out_compress packing_of(const uint8_t *p, size_t size)
+{
+    if (size >= 2 && p[0] == 0x1f && p[1] == 0x8b) {
+        return IMG_OUT_GZIP;
+    }
+    return size >= 4 && ((p[0] == 0x28 && p[1] == 0xb5) || ((p[0] & 0xf0) == 0x50 && p[1] == 0x2a))
+               ? IMG_OUT_ZSTD
+               : IMG_OUT_PLAIN;
+}
+
+static int copy_base(const struct img_layer *l, struct img_out *out, uint64_t at,
+                     struct layer_written *ret, struct error **err)
+{
+    _cleanup_free_ uint8_t *buf = malloc(COPY_SIZE);
+    struct sha256 ctx;
+    uint64_t done = 0;
+
+    if (buf == NULL) {
+        return error_set_errno(err, ENOMEM, "copying %s", l->name);
+    }
+    sha256_init(&ctx);
+    while (done < l->region.size) {
+        const size_t want = (size_t)MIN(l->region.size - done, (uint64_t)COPY_SIZE);
+        ssize_t n = pread(l->region.fd, buf, want, (off_t)(l->region.offset + done));
+        int r;
+
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n <= 0) {
+            return error_set_errno(err, n < 0 ? errno : EIO, "cannot read %s", l->name);
+        }
+        if (done == 0) {
+            ret->media_type = media_type(packing_of(buf, (size_t)n));
+        }
+        sha256_update(&ctx, buf, (size_t)n);
+        r = img_out_write(out, at + done, buf, (size_t)n, err);
+        if (r < 0) {
+            return r;
+        }
+        done += (uint64_t)n;
+    }
+    sha256_final(&ctx, ret->digest);
+    if (l->has_digest && !ct_equal(ret->digest, l->digest, SHA256_SIZE)) {
+        return error_set(err, EBADMSG, "%s does not match its digest", l->name);
+    }
+    if (!l->has_diff_id || done == 0) {
+        return error_set(err, EINVAL, "%s has no diff_id and cannot be passed on", l->name);
+    }
+    memcpy(ret->diff_id, l->diff_id, sizeof(ret->diff_id));
+    ret->size = done;
+    return 0;
+}
+
+static int write_own(const struct img_out_image *im, struct img_out *out, uint64_t at,
+                     struct layer_written *ret, struct error **err)
 {
     static const uint8_t end[2 * TAR_HEADER_SIZE];
     _cleanup_free_ struct packer *p = calloc(1, sizeof(*p));
@@ -219,8 +285,16 @@ int layer_write(const struct img_out_image *im, struct img_out *out, uint64_t at
     if (r < 0) {
         return r;
     }
+    ret->media_type = media_type(im->compress);
     ret->size = p->size;
     sha256_final(&p->digest, ret->digest);
     sha256_final(&p->diff_id, ret->diff_id);
     return 0;
+}
+
+int layer_write(const struct img_out_image *im, size_t index, struct img_out *out, uint64_t at,
+                struct layer_written *ret, struct error **err)
+{
+    return index < im->base_count ? copy_base(&im->base[index], out, at, ret, err)
+                                  : write_own(im, out, at, ret, err);
 }

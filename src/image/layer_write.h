@@ -15,10 +15,13 @@ void tar_make_header(uint8_t dst[static TAR_HEADER_SIZE], const char *name, uint
                      uint64_t size, int64_t mtime);
 
 struct layer_written {
-    uint64_t size; /* bytes written */
+    const char *media_type; /* of an OCI layer */
+    uint64_t size;          /* bytes written */
     uint8_t digest[SHA256_SIZE];
     uint8_t diff_id[SHA256_SIZE];
 };
 
-[[nodiscard]] int layer_write(const struct img_out_image *image, struct img_out *out, uint64_t at,
-                              struct layer_written *ret, struct error **err);
+/* Writes layer `index` of the image: of the base as it is, or our own behind those. -EBADMSG when a
+ * base layer is not what its digest says. */
+[[nodiscard]] int layer_write(const struct img_out_image *image, size_t index, struct img_out *out,
+                              uint64_t at, struct layer_written *ret, struct error **err);

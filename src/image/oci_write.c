@@ -13,20 +13,30 @@
 
 #include "base/alloc.h"
 #include "base/fs.h"
+#include "core/ct.h"
 #include "core/hex.h"
 #include "image/layer_write.h"
 #include "image/out_file.h"
 
 #define HEX_SIZE (2 * SHA256_SIZE + 1)
 
-static const char *layer_type(enum img_out_compress c)
+/* All layers, the base's first. */
+struct layers {
+    struct layer_written *v;
+    size_t count;
+};
+
+static void layers_done(struct layers *l)
 {
-    switch (c) {
-    case IMG_OUT_GZIP: return "application/vnd.oci.image.layer.v1.tar+gzip";
-    case IMG_OUT_ZSTD: return "application/vnd.oci.image.layer.v1.tar+zstd";
-    case IMG_OUT_PLAIN: break;
-    }
-    return "application/vnd.oci.image.layer.v1.tar";
+    free(l->v);
+}
+#define _cleanup_layers_ _cleanup_(layers_done)
+
+static int layers_alloc(struct layers *l, const struct img_out_image *im, struct error **err)
+{
+    l->count = im->base_count + 1;
+    l->v = calloc(l->count, sizeof(*l->v));
+    return l->v == NULL ? error_set_errno(err, ENOMEM, "writing %s", im->path) : 0;
 }
 
 /* Sorted keys and no spaces: one text for one value. */
@@ -42,22 +52,31 @@ static int dump(json_t *j, char **ret, struct error **err)
     return 0;
 }
 
-static int make_config(const struct img_out_image *im, const struct layer_written *layer,
-                       char **ret, struct error **err)
+static int make_config(const struct img_out_image *im, const struct layers *layers, char **ret,
+                       struct error **err)
 {
     const time_t when = (time_t)im->time;
-    char diff_id[8 + HEX_SIZE] = "sha256:";
+    json_t *ids = json_array();
     char created[40];
     struct tm tm;
 
-    hex_encode(diff_id + 7, layer->diff_id, SHA256_SIZE);
+    for (size_t i = 0; ids != NULL && i < layers->count; i++) {
+        char diff_id[8 + HEX_SIZE] = "sha256:";
+
+        hex_encode(diff_id + 7, layers->v[i].diff_id, SHA256_SIZE);
+        if (json_array_append_new(ids, json_string(diff_id)) < 0) {
+            json_decref(ids);
+            return error_set_errno(err, ENOMEM, "writing the image's JSON");
+        }
+    }
     if (gmtime_r(&when, &tm) == NULL ||
         strftime(created, sizeof(created), "%Y-%m-%dT%H:%M:%SZ", &tm) == 0) {
+        json_decref(ids);
         return error_set(err, EINVAL, "the image's time is out of range");
     }
-    return dump(json_pack("{s:s,s:s,s:s,s:O,s:{s:s,s:[s]}}", "architecture", "amd64", "os", "linux",
+    return dump(json_pack("{s:s,s:s,s:s,s:O,s:{s:s,s:o}}", "architecture", "amd64", "os", "linux",
                           "created", created, "config", im->config, "rootfs", "type", "layers",
-                          "diff_ids", diff_id),
+                          "diff_ids", ids),
                 ret, err);
 }
 
@@ -69,16 +88,24 @@ static json_t *descriptor(const char *type, const uint8_t *digest, uint64_t size
     return json_pack("{s:s,s:s,s:I}", "mediaType", type, "digest", text, "size", (json_int_t)size);
 }
 
-static int make_manifest(const struct img_out_image *im, const struct layer_written *layer,
-                         const char *config, const uint8_t *config_digest, char **ret,
-                         struct error **err)
+static int make_manifest(const struct layers *layers, const char *config,
+                         const uint8_t *config_digest, char **ret, struct error **err)
 {
-    return dump(json_pack("{s:i,s:s,s:o,s:[o]}", "schemaVersion", 2, "mediaType",
+    json_t *list = json_array();
+
+    for (size_t i = 0; list != NULL && i < layers->count; i++) {
+        const struct layer_written *l = &layers->v[i];
+
+        if (json_array_append_new(list, descriptor(l->media_type, l->digest, l->size)) < 0) {
+            json_decref(list);
+            return error_set_errno(err, ENOMEM, "writing the image's JSON");
+        }
+    }
+    return dump(json_pack("{s:i,s:s,s:o,s:o}", "schemaVersion", 2, "mediaType",
                           "application/vnd.oci.image.manifest.v1+json", "config",
                           descriptor("application/vnd.oci.image.config.v1+json", config_digest,
                                      strlen(config)),
-                          "layers",
-                          descriptor(layer_type(im->compress), layer->digest, layer->size)),
+                          "layers", list),
                 ret, err);
 }
 
@@ -100,19 +127,41 @@ static int make_index(const struct img_out_image *im, const char *manifest,
                 ret, err);
 }
 
+/* The name of a layer in an archive: its digest, so that equal layers meet. */
+static void layer_member(const struct img_out_image *im, const struct layer_written *l, char *dst,
+                         size_t size)
+{
+    char hex[HEX_SIZE];
+
+    hex_encode(hex, l->digest, SHA256_SIZE);
+    if (im->kind == IMG_OUT_DOCKER_ARCHIVE) {
+        (void)snprintf(dst, size, "%s.tar", hex);
+    } else {
+        (void)snprintf(dst, size, "blobs/sha256/%s", hex);
+    }
+}
+
 static int make_docker_manifest(const struct img_out_image *im, const char *config_name,
-                                const char *layer_name, char **ret, struct error **err)
+                                const struct layers *layers, char **ret, struct error **err)
 {
     json_t *tags = json_array();
+    json_t *names = json_array();
+    bool ok = tags != NULL && names != NULL;
 
-    if (tags == NULL ||
-        (im->tag != NULL && json_array_append_new(tags, json_string(im->tag)) < 0)) {
+    for (size_t i = 0; ok && i < layers->count; i++) {
+        char name[HEX_SIZE + 16];
+
+        layer_member(im, &layers->v[i], name, sizeof(name));
+        ok = json_array_append_new(names, json_string(name)) == 0;
+    }
+    if (!ok || (im->tag != NULL && json_array_append_new(tags, json_string(im->tag)) < 0)) {
         json_decref(tags);
+        json_decref(names);
         return error_set_errno(err, ENOMEM, "writing manifest.json");
     }
-    return dump(json_pack("[{s:s,s:o,s:[s]}]", "Config", config_name, "RepoTags", tags, "Layers",
-                          layer_name),
-                ret, err);
+    return dump(
+        json_pack("[{s:s,s:o,s:o}]", "Config", config_name, "RepoTags", tags, "Layers", names), ret,
+        err);
 }
 
 /* Everything but the layer, ready to be stored. */
@@ -129,10 +178,11 @@ static void documents_done(struct documents *d)
     free(d->index);
 }
 
-static int make_documents(const struct img_out_image *im, const struct layer_written *layer,
+static int make_documents(const struct img_out_image *im, const struct layers *layers,
                           struct documents *d, struct img_out_digests *res, struct error **err)
 {
-    int r = make_config(im, layer, &d->config, err);
+    const struct layer_written *layer = &layers->v[layers->count - 1];
+    int r = make_config(im, layers, &d->config, err);
 
     if (r < 0) {
         return r;
@@ -143,7 +193,7 @@ static int make_documents(const struct img_out_image *im, const struct layer_wri
     if (im->kind == IMG_OUT_DOCKER_ARCHIVE) {
         return 0;
     }
-    r = make_manifest(im, layer, d->config, res->config, &d->manifest, err);
+    r = make_manifest(layers, d->config, res->config, &d->manifest, err);
     if (r < 0) {
         return r;
     }
@@ -189,26 +239,22 @@ static int make_dirs(const char *dir, struct error **err)
 }
 
 /* The blob's name is its digest, known only at the end: it is written under another name first. */
-static int fill_dir(const struct img_out_image *im, const char *dir, struct img_out_digests *res,
-                    struct error **err)
+static int store_layer(const struct img_out_image *im, const char *dir, size_t index,
+                       struct layer_written *layer, struct error **err)
 {
-    __attribute__((cleanup(documents_done))) struct documents d = {0};
     _cleanup_img_out_ struct img_out out = IMG_OUT_NONE;
     _cleanup_free_ char *from = NULL;
     _cleanup_free_ char *to = NULL;
-    struct layer_written layer;
     char hex[HEX_SIZE];
-    int r = make_dirs(dir, err);
+    int r;
 
-    if (r == 0 && asprintf(&from, "%s/layer", dir) < 0) {
+    if (asprintf(&from, "%s/layer", dir) < 0) {
         from = NULL;
-        r = error_set_errno(err, ENOMEM, "writing %s", dir);
+        return error_set_errno(err, ENOMEM, "writing %s", dir);
     }
+    r = img_out_open(&out, from, 0, 0644, err);
     if (r == 0) {
-        r = img_out_open(&out, from, 0, 0644, err);
-    }
-    if (r == 0) {
-        r = layer_write(im, &out, 0, &layer, err);
+        r = layer_write(im, index, &out, 0, layer, err);
     }
     if (r == 0) {
         r = img_out_commit(&out, err);
@@ -216,15 +262,30 @@ static int fill_dir(const struct img_out_image *im, const char *dir, struct img_
     if (r < 0) {
         return r;
     }
-    hex_encode(hex, layer.digest, SHA256_SIZE);
+    hex_encode(hex, layer->digest, SHA256_SIZE);
     if (asprintf(&to, "%s/blobs/sha256/%s", dir, hex) < 0) {
         to = NULL;
         return error_set_errno(err, ENOMEM, "writing %s", dir);
     }
-    if (rename(from, to) < 0) {
-        return error_set_errno(err, errno, "cannot name %s", to);
+    return rename(from, to) < 0 ? error_set_errno(err, errno, "cannot name %s", to) : 0;
+}
+
+static int fill_dir(const struct img_out_image *im, const char *dir, struct img_out_digests *res,
+                    struct error **err)
+{
+    __attribute__((cleanup(documents_done))) struct documents d = {0};
+    _cleanup_layers_ struct layers layers = {0};
+    int r = make_dirs(dir, err);
+
+    if (r == 0) {
+        r = layers_alloc(&layers, im, err);
     }
-    r = make_documents(im, &layer, &d, res, err);
+    for (size_t i = 0; r == 0 && i < layers.count; i++) {
+        r = store_layer(im, dir, i, &layers.v[i], err);
+    }
+    if (r == 0) {
+        r = make_documents(im, &layers, &d, res, err);
+    }
     if (r == 0) {
         r = store_blob(dir, res->config, d.config, err);
     }
@@ -292,29 +353,34 @@ static int put_member(const struct img_out_image *im, struct img_out *out, uint6
     return r;
 }
 
-/* The layer comes first, behind a header that is filled in when size and digest are known. */
+/* A layer stands behind a header that is filled in when size and digest are known. A layer the
+ * image has twice is stored once. */
 static int put_layer(const struct img_out_image *im, struct img_out *out, uint64_t *at,
-                     struct layer_written *layer, char *name, size_t name_size, struct error **err)
+                     struct layers *layers, size_t index, struct error **err)
 {
     static const uint8_t zeros[TAR_HEADER_SIZE];
+    struct layer_written *layer = &layers->v[index];
     uint8_t header[TAR_HEADER_SIZE];
-    char hex[HEX_SIZE];
+    char name[13 + HEX_SIZE + 8];
     size_t pad;
-    int r = layer_write(im, out, TAR_HEADER_SIZE, layer, err);
+    int r = layer_write(im, index, out, *at + TAR_HEADER_SIZE, layer, err);
 
     if (r < 0) {
         return r;
     }
-    hex_encode(hex, layer->digest, SHA256_SIZE);
-    (void)snprintf(name, name_size,
-                   im->kind == IMG_OUT_DOCKER_ARCHIVE ? "%s.tar" : "blobs/sha256/%s", hex);
+    for (size_t i = 0; i < index; i++) {
+        if (ct_equal(layers->v[i].digest, layer->digest, SHA256_SIZE)) {
+            return 0; /* what comes next overwrites the second copy */
+        }
+    }
+    layer_member(im, layer, name, sizeof(name));
     tar_make_header(header, name, 0100644, layer->size, im->time);
     pad = (size_t)(TAR_HEADER_SIZE - layer->size % TAR_HEADER_SIZE) % TAR_HEADER_SIZE;
-    r = img_out_write(out, 0, header, sizeof(header), err);
+    r = img_out_write(out, *at, header, sizeof(header), err);
     if (r == 0) {
-        r = img_out_write(out, TAR_HEADER_SIZE + layer->size, zeros, pad, err);
+        r = img_out_write(out, *at + TAR_HEADER_SIZE + layer->size, zeros, pad, err);
     }
-    *at = TAR_HEADER_SIZE + layer->size + pad;
+    *at += TAR_HEADER_SIZE + layer->size + pad;
     return r;
 }
 
@@ -329,7 +395,7 @@ static int put_blob(const struct img_out_image *im, struct img_out *out, uint64_
 
 static int put_docker(const struct img_out_image *im, struct img_out *out, uint64_t *at,
                       const struct documents *d, const struct img_out_digests *res,
-                      const char *layer_name, struct error **err)
+                      const struct layers *layers, struct error **err)
 {
     _cleanup_free_ char *manifest = NULL;
     char name[HEX_SIZE + 8];
@@ -337,7 +403,7 @@ static int put_docker(const struct img_out_image *im, struct img_out *out, uint6
 
     hex_encode(name, res->config, SHA256_SIZE);
     memcpy(name + HEX_SIZE - 1, ".json", 6);
-    r = make_docker_manifest(im, name, layer_name, &manifest, err);
+    r = make_docker_manifest(im, name, layers, &manifest, err);
     if (r == 0) {
         r = put_member(im, out, at, name, d->config, err);
     }
@@ -365,23 +431,29 @@ static int write_archive(const struct img_out_image *im, struct img_out_digests 
     __attribute__((cleanup(documents_done))) struct documents d = {0};
     _cleanup_img_out_ struct img_out out = IMG_OUT_NONE;
     static const uint8_t end[2 * TAR_HEADER_SIZE];
-    struct layer_written layer;
-    char layer_name[13 + HEX_SIZE + 8];
+    _cleanup_layers_ struct layers layers = {0};
     uint64_t at = 0;
-    int r = img_out_open(&out, im->path, 0, 0644, err);
+    int r = layers_alloc(&layers, im, err);
 
     if (r == 0) {
-        r = put_layer(im, &out, &at, &layer, layer_name, sizeof(layer_name), err);
+        r = img_out_open(&out, im->path, 0, 0644, err);
+    }
+    for (size_t i = 0; r == 0 && i < layers.count; i++) {
+        r = put_layer(im, &out, &at, &layers, i, err);
     }
     if (r == 0) {
-        r = make_documents(im, &layer, &d, res, err);
+        r = make_documents(im, &layers, &d, res, err);
     }
     if (r == 0) {
-        r = im->kind == IMG_OUT_DOCKER_ARCHIVE ? put_docker(im, &out, &at, &d, res, layer_name, err)
+        r = im->kind == IMG_OUT_DOCKER_ARCHIVE ? put_docker(im, &out, &at, &d, res, &layers, err)
                                                : put_oci(im, &out, &at, &d, res, err);
     }
     if (r == 0) {
         r = img_out_write(&out, at, end, sizeof(end), err);
+    }
+    /* A second copy of a layer may reach behind the end. */
+    if (r == 0 && ftruncate(out.fd, (off_t)(at + sizeof(end))) < 0) {
+        r = error_set_errno(err, errno, "cannot write %s", im->path);
     }
     return r == 0 ? img_out_commit(&out, err) : r;
 }

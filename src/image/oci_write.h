@@ -3,15 +3,17 @@
 #pragma once
 
 /*
- * Writes a container image with one layer: an OCI layout directory, an OCI archive or a docker
- * archive. Deterministic: the same files and configuration give the same bits. Streams; the image
- * appears under its name complete or not at all.
+ * Writes a container image: layers of another image as they are, if any, and one layer of our own
+ * on top. An OCI layout directory, an OCI archive or a docker archive. Deterministic: the same
+ * files and configuration give the same bits. Streams; the image appears under its name complete or
+ * not at all.
  */
 
 #include <jansson.h>
 
 #include "base/error.h"
 #include "core/sha256.h"
+#include "image/layer_stream.h"
 
 #define IMG_OUT_NAME_MAX 99u /* bytes of a path in the layer: what a plain tar header holds */
 
@@ -31,7 +33,9 @@ struct img_out_image {
     enum img_out_kind kind;
     enum img_out_compress compress;
     const char *path;
-    const char *tag; /* OCI: the reference name; docker: NAME:TAG; NULL: none */
+    const char *tag;              /* OCI: the reference name; docker: NAME:TAG; NULL: none */
+    const struct img_layer *base; /* layers below ours, copied with their digests checked; NULL */
+    size_t base_count;
     const struct img_out_entry *entries;
     size_t count;
     int64_t time;         /* of every entry, and of the image; 0 is a good choice */

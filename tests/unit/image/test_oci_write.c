@@ -141,6 +141,59 @@ static void test_oci_write_every_form_reads_back_and_is_reproducible(void **stat
     }
 }
 
+/* The first image's layer goes below a new one, and below that once more. */
+static void test_oci_write_base_layers_are_passed_on(void **state)
+{
+    const struct img_out_entry entries[] = {
+        {.path = "top", .mode = 0100600, .data = "top", .size = 3}};
+
+    for (int kind = 0; kind < 3; kind++) {
+        _cleanup_img_source_ struct img_source *below = NULL;
+        _cleanup_img_source_ struct img_source *both = NULL;
+        _cleanup_img_tree_ struct img_tree t = {0};
+        _cleanup_error_ struct error *err = NULL;
+        struct img_flatten_stats stats = {0};
+        const struct img_progress silent = {0};
+        struct img_layer base[2];
+        struct img_out_image image = {.kind = (enum img_out_kind)kind,
+                                      .base = base,
+                                      .base_count = 2,
+                                      .entries = entries,
+                                      .count = 1,
+                                      .config = g_config};
+        struct img_out_digests d;
+        char reference[200];
+        char path[128];
+        char top[128];
+
+        assert_int_equal(write_one(IMG_OUT_OCI_DIR, IMG_OUT_GZIP, "base", path, &d, NULL), 0);
+        (void)snprintf(reference, sizeof(reference), "oci:%s", path);
+        assert_int_equal(img_source_open(reference, &below, NULL), 0);
+        base[0] = base[1] = below->layers[0];
+        (void)snprintf(top, sizeof(top), "%s/top", g_dir);
+        image.path = top;
+        if (img_write_image(&image, &d, &err) < 0) {
+            fail_msg("%s", error_text(err));
+        }
+        (void)snprintf(reference, sizeof(reference), "%s%s", prefixes[kind], top);
+        if (img_source_open(reference, &both, &err) < 0) {
+            fail_msg("%s", error_text(err));
+        }
+        assert_int_equal(both->layer_count, 3);
+        assert_int_equal(img_tree_init(&t, NULL), 0);
+        if (img_flatten(both, 0, &silent, &t, &stats, &err) < 0) {
+            fail_msg("%s", error_text(err));
+        }
+        assert_int_not_equal(img_tree_child(&t, IMG_ROOT, "nacre", 5), IMG_NONE);
+        assert_int_not_equal(img_tree_child(&t, IMG_ROOT, "top", 3), IMG_NONE);
+        assert_int_equal(run("rm -rf %s", top), 0);
+        base[1].digest[0] ^= 1; /* a base layer that is not what it should be */
+        assert_int_equal(img_write_image(&image, &d, &err), -EBADMSG);
+        assert_int_equal(access(top, F_OK), -1);
+        assert_int_equal(run("rm -rf %s", path), 0);
+    }
+}
+
 static void test_oci_write_existing_directory_and_bad_paths_are_refused(void **state)
 {
     _cleanup_error_ struct error *err = NULL;
@@ -183,6 +236,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_oci_write_every_form_reads_back_and_is_reproducible),
+        cmocka_unit_test(test_oci_write_base_layers_are_passed_on),
         cmocka_unit_test(test_oci_write_existing_directory_and_bad_paths_are_refused),
         cmocka_unit_test(test_oci_write_unreadable_content_leaves_nothing),
     };
