@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright 2026 The nacre authors */
 
-/* nacre session: what can be done with a session document without asking CAS. */
+/* nacre session: the verbs, and those that need no CAS. */
 
-#include "cli/cli.h"
+#include "cli/session_verbs.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,14 +12,6 @@
 #include "base/alloc.h"
 #include "base/fs.h"
 #include "core/hex.h"
-#include "policy/policy.h"
-
-struct session_options {
-    struct arg_list variables;
-    bool use_env;
-    bool fail_on_warning;
-    bool json;
-};
 
 /* The newest -e wins, then the environment when asked for. */
 static const char *get_variable(void *ctx, const char *name, size_t len)
@@ -52,9 +44,8 @@ static int check_variables(const struct session_options *o, struct error **err)
     return 0;
 }
 
-/* Reads, expands, parses and checks; prints what is wrong to stderr. Returns 0 or a cli_exit. */
-static int load(const char *path, struct session_options *o, struct pol_session **ret,
-                struct error **err)
+int session_load(const char *path, struct session_options *o, struct pol_session **ret,
+                 struct error **err)
 {
     const struct pol_variables vars = {.get = get_variable, .ctx = o};
     _cleanup_diags_ struct pol_diags d = {0};
@@ -87,13 +78,6 @@ static int load(const char *path, struct session_options *o, struct pol_session 
     return CLI_OK;
 }
 
-#define VARIABLE_OPTIONS(o)                                                                        \
-    {"env", 'e', ARG_LIST, "NAME=VALUE", "value of a template variable $NAME", &(o).variables},    \
-        {"use-env", 0, ARG_FLAG, NULL, "take other variables from the environment", &(o).use_env}, \
-    {                                                                                              \
-        "fail-on-warning", 0, ARG_FLAG, NULL, "treat warnings as errors", &(o).fail_on_warning     \
-    }
-
 static int session_check(int argc, char **argv, struct error **err)
 {
     struct session_options o = {0};
@@ -119,7 +103,7 @@ static int session_check(int argc, char **argv, struct error **err)
     for (size_t i = 0; i < count; i++) {
         _cleanup_session_ struct pol_session *s = NULL;
 
-        r = load(argv[i], &o, &s, err);
+        r = session_load(argv[i], &o, &s, err);
         if (r != CLI_OK) {
             return r;
         }
@@ -158,7 +142,7 @@ static int session_show(int argc, char **argv, struct error **err)
     if (r != 0) {
         return cli_args_exit(r);
     }
-    r = load(argv[0], &o, &s, err);
+    r = session_load(argv[0], &o, &s, err);
     if (r != CLI_OK) {
         return r;
     }
@@ -196,7 +180,7 @@ static int session_hash(int argc, char **argv, struct error **err)
     if (r != 0) {
         return cli_args_exit(r);
     }
-    r = load(argv[0], &o, &s, err);
+    r = session_load(argv[0], &o, &s, err);
     if (r != CLI_OK) {
         return r;
     }
@@ -239,9 +223,16 @@ static const struct {
     const char *summary;
 } verbs[] = {
     {"check", session_check, "check documents, with line, column and hints"},
+    {"create", session_create, "create a session on CAS"},
+    {"delete", session_delete, "delete sessions on CAS"},
     {"hash", session_hash, "print the session hash"},
+    {"list", session_list, "list the sessions CAS has"},
+    {"read", session_read, "print a session CAS has"},
     {"schema", session_schema, "print the JSON Schema, for editors"},
     {"show", session_show, "print the canonical form"},
+    {"update", session_update, "replace a session on CAS"},
+    {"values", session_values, "print values of a session CAS has"},
+    {"verify", session_verify, "check that CAS has exactly this session"},
 };
 
 static void print_help(FILE *out)

@@ -325,6 +325,110 @@ class CasTest(unittest.TestCase):
             self.assertEqual(self.server.ask("GET", path, identity=self.alice)[0], 404)
 
 
+class CasClientTest(unittest.TestCase):
+    """The verbs that ask CAS."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.tmp = tempfile.TemporaryDirectory(prefix="nacre-cas-")
+        cls.server = Server(os.path.join(cls.tmp.name, "cas"))
+        cls.bob = make_identity(cls.tmp.name, "bob")
+        cls.env = dict(os.environ, NACRE_CAS=f"localhost:{cls.server.port}", NACRE_CAS_PIN=cls.server.pin,
+                       NACRE_STATE_DIR=os.path.join(cls.tmp.name, "state"))
+        run(NACRE, "session", "list", env=cls.env)  # makes the identity
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.stop()
+        cls.tmp.cleanup()
+
+    def nacre(self, *args, code=0, **env):
+        r = subprocess.run([NACRE, "session", *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                           check=False, timeout=60, env=dict(self.env, **env))
+        self.assertEqual(r.returncode, code, r.stderr)
+        return r
+
+    def document(self, name, text):
+        path = os.path.join(self.tmp.name, name.replace("/", "_") + ".yml")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(f'name: {name}\nversion: "0.3"\n{text}')
+        return path
+
+    def test_life(self):
+        secret = "secrets: [{name: pw, kind: ascii, value: hunter2}, {name: n, kind: ascii, value: $N, export_public: true}]\n"
+        path = self.document("life", secret)
+        hash1 = self.nacre("create", "-e", "N=42", path).stdout.strip()
+        self.assertRegex(hash1, "^[0-9a-f]{64}$")
+        self.assertIn("exists", self.nacre("create", "-e", "N=42", path, code=1).stderr)
+        self.assertEqual(self.nacre("verify", "-e", "N=42", path).stdout.strip(), hash1)
+        self.assertIn("another session", self.nacre("verify", "-e", "N=43", path, code=3).stderr)
+        text = self.nacre("read", "life").stdout
+        self.assertIn("value_withheld: true", text)
+        self.assertNotIn("hunter2", text)
+        self.assertEqual(self.nacre("values", "life", "n").stdout, "42\n")
+        self.assertIn("no public value", self.nacre("values", "life", "pw", code=1).stderr)
+        hash2 = self.nacre("update", "-e", "N=43", path).stdout.strip()
+        self.assertNotEqual(hash1, hash2)
+        self.assertEqual(self.nacre("values", "life", "n").stdout, "43\n")
+        self.assertEqual(self.nacre("verify", "-e", "N=43", path).stdout.strip(), hash2)
+        self.assertIn(f"predecessor: {hash1}", self.nacre("read", "life").stdout.replace('"', ""))
+        self.assertNotIn("predecessor", self.nacre("read", "--hash", hash1, "life").stdout)
+        stale = self.document("life", secret + f"predecessor: {hash1}\n")
+        self.assertIn("has changed", self.nacre("update", "-e", "N=44", stale, code=1).stderr)
+        self.assertIn(f"{hash2}  life\n", self.nacre("list").stdout)
+        self.nacre("delete", "life")
+        self.nacre("read", "life", code=1)
+
+    def test_dry_run_changes_nothing(self):
+        path = self.document("dry", "")
+        self.nacre("create", "--dry-run", path)
+        self.nacre("read", "dry", code=1)
+
+    def test_other_identity_refused(self):
+        self.nacre("create", self.document("mine", ""))
+        r = self.nacre("read", "--identity", self.bob, "mine", code=3)
+        self.assertIn("does not have the right 'read'", r.stderr)
+        self.nacre("update", "--identity", self.bob, self.document("mine", ""), code=3)
+        self.nacre("delete", "--identity", self.bob, "mine", code=3)
+
+    def test_list_in_pages(self):
+        for i in range(105):
+            status, _ = self.server.put(SESSION % f"page{i:03}", self.env["NACRE_STATE_DIR"] + "/client/identity.pem")
+            self.assertEqual(status, 201)
+        names = [line.split()[1] for line in self.nacre("list").stdout.splitlines()]
+        self.assertEqual([n for n in names if n.startswith("page")], [f"page{i:03}" for i in range(105)])
+
+    def test_wrong_pin_refused_before_anything_is_sent(self):
+        other = Server(os.path.join(self.tmp.name, "other"))
+        try:
+            r = self.nacre("create", self.document("leak", ""), code=3, NACRE_CAS=f"localhost:{other.port}")
+            self.assertIn("another key than the one pinned", r.stderr)
+            r = self.nacre("create", self.document("leak", ""), code=3, NACRE_CAS=f"localhost:{other.port}",
+                           NACRE_CAS_CACERT=self.server.cert)
+            self.assertEqual(other.ask("GET", "/v1/sessions/leak", identity=self.bob)[0], 404)
+            self.assertIn(b"nacre_cas_sessions 0\n", other.ask("GET", "/metrics")[1])
+        finally:
+            other.stop()
+
+    def test_cacert_instead_of_pin(self):
+        env = {k: v for k, v in self.env.items() if k != "NACRE_CAS_PIN"}
+        r = run(NACRE, "session", "list", "--cacert", self.server.cert, env=env)
+        self.assertEqual(r.returncode, 0, r.stderr)
+        r = run(NACRE, "session", "list", "--cacert", self.bob + ".crt", env=env)
+        self.assertEqual(r.returncode, 3)
+        r = run(NACRE, "session", "list", env=env)
+        self.assertEqual(r.returncode, 1)
+        self.assertIn("--pin", r.stderr)
+
+    def test_usage_errors(self):
+        for args in (["list", "--pin", "nonsense"], ["list", "--cas", "http://x"], ["list", "--cas", "a b"],
+                     ["list", "--identity", "/nonexistent"], ["list", "--cas", "localhost:1"]):
+            self.assertTrue(self.nacre(*args, code=1).stderr.startswith("nacre session: "))
+        self.nacre("read", "--hash", "xyz", "a", code=2)
+        self.nacre("frobnicate", code=2)
+        self.assertEqual(os.stat(self.env["NACRE_STATE_DIR"] + "/client/identity.pem").st_mode & 0o777, 0o600)
+
+
 class CasRestartTest(unittest.TestCase):
     def setUp(self):
         self.tmp = tempfile.TemporaryDirectory(prefix="nacre-cas-")

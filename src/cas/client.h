@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The nacre authors */
+#pragma once
+
+/*
+ * A client of the HTTP API. It talks only to the CAS whose key was pinned (or whose certificate the
+ * given file vouches for) and shows its own certificate, made on first use.
+ */
+
+#include <jansson.h>
+
+#include "base/error.h"
+
+struct cas_client_options {
+    const char
+        *address; /* "HOST", "HOST:PORT", "https://HOST:PORT"; NULL: $NACRE_CAS, $SCONE_CAS_ADDR */
+    const char *pin;      /* key name or 64 hex digits; NULL: $NACRE_CAS_PIN */
+    const char *cacert;   /* PEM file; NULL: $NACRE_CAS_CACERT */
+    const char *identity; /* PEM file with key and certificate; NULL: $NACRE_IDENTITY, else the one
+                             in the state directory */
+};
+
+struct cas_client;
+
+/* -EINVAL: what is missing and how to give it. */
+[[nodiscard]] int cas_client_new(const struct cas_client_options *options, struct cas_client **ret,
+                                 struct error **err);
+struct cas_client *cas_client_free(struct cas_client *c);
+static inline void cas_client_freep(struct cas_client **c)
+{
+    *c = cas_client_free(*c);
+}
+#define _cleanup_client_ _cleanup_(cas_client_freep)
+
+/* Asks `path` (and below it `name`, escaped; may be NULL; then `query`, may be NULL). With a `body`
+ * of `size` bytes. Returns 0 with the answer's JSON (may be given as NULL). Refusals by the server:
+ * -EACCES (401, 403), -ENOENT (404), -EEXIST (409), -EINVAL (400), -EREMOTEIO (others), with its
+ * words in *err. -EKEYREJECTED: the server is not the one that was pinned. */
+[[nodiscard]] int cas_client_ask(struct cas_client *c, const char *method, const char *path,
+                                 const char *name, const char *query, const char *body, size_t size,
+                                 json_t **ret, struct error **err);
