@@ -163,8 +163,8 @@ static int parse_request_line(const char *line, size_t len, struct http_request 
     if (end == NULL || *target != '/') {
         return 400;
     }
-    if ((size_t)(line + len - end - 1) != 8 || memcmp(end + 1, "HTTP/1.", 7) != 0) {
-        return (size_t)(line + len - end - 1) >= 5 && memcmp(end + 1, "HTTP/", 5) == 0 ? 505 : 400;
+    if ((size_t)(line + len - end - 1) != 8 || strncmp(end + 1, "HTTP/1.", 7) != 0) {
+        return (size_t)(line + len - end - 1) >= 5 && strncmp(end + 1, "HTTP/", 5) == 0 ? 505 : 400;
     }
     if (end[8] != '0' && end[8] != '1') {
         return 505;
