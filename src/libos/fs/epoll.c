@@ -717,6 +717,7 @@ static void epoll_fdinfo(struct file *f, struct strbuf *out)
 static const struct file_ops g_epoll_ops = {
     .name = "anon_inode:[eventpoll]",
     .poll = epoll_poll,
+    .seek = file_seek_nothing,
     .host_fd = epoll_host_fd,
     .fdinfo = epoll_fdinfo,
     .release = epoll_release,

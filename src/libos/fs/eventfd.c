@@ -121,6 +121,7 @@ static const struct file_ops g_eventfd_ops = {
     .read = eventfd_read,
     .write = eventfd_write,
     .poll = eventfd_poll,
+    .seek = file_seek_nothing,
     .fdinfo = eventfd_fdinfo,
     .release = eventfd_release,
 };

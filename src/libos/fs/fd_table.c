@@ -3,10 +3,13 @@
 
 #include "libos/fs/fd_table.h"
 
+#include <linux/resource.h>
+
 #include "libos/fs/file.h"
 #include "libos/fs/locks.h"
 #include "libos/mm/kmem.h"
 #include "libos/proc/thread.h"
+#include "libos/sys/limits.h"
 
 #define FD_FIRST_SIZE 64u
 
@@ -21,7 +24,6 @@ struct fd_table {
     struct fd_slot *slots;
     uint32_t size;
     uint32_t first_free; /* no free slot lies below */
-    uint64_t limit;
 };
 
 static struct fd_table *current_table(void)
@@ -42,7 +44,6 @@ int fd_table_create(struct fd_table **ret)
         return -ENOMEM;
     }
     t->size = FD_FIRST_SIZE;
-    t->limit = FD_LIMIT_DEFAULT;
     *ret = t;
     return 0;
 }
@@ -112,7 +113,6 @@ int fd_table_clone(struct fd_table *t, struct fd_table **ret)
         }
     }
     copy->first_free = t->first_free;
-    copy->limit = t->limit;
     spin_unlock(&t->lock);
     *ret = copy;
     return 0;
@@ -171,16 +171,9 @@ void fd_table_destroy(struct fd_table *t)
     kfree(t);
 }
 
-void fd_table_set_limit(struct fd_table *t, uint64_t limit)
+uint64_t fd_table_limit(void)
 {
-    spin_lock(&t->lock);
-    t->limit = MIN(limit, (uint64_t)FD_TABLE_LIMIT);
-    spin_unlock(&t->lock);
-}
-
-uint64_t fd_table_get_limit(const struct fd_table *t)
-{
-    return t->limit;
+    return MIN(limit_current(RLIMIT_NOFILE), (uint64_t)FD_TABLE_LIMIT);
 }
 
 size_t fd_table_size(const struct fd_table *t)
@@ -224,11 +217,13 @@ int fd_install(struct file *f, bool cloexec, int min)
     if (min < 0) {
         return -EINVAL;
     }
+    uint64_t limit = fd_table_limit();
+
     spin_lock(&t->lock);
     uint32_t i = MAX((uint32_t)min, t->first_free);
 
     for (;; i++) {
-        if (i >= t->limit) {
+        if (i >= limit) {
             spin_unlock(&t->lock);
             return -EMFILE;
         }
@@ -255,9 +250,10 @@ int fd_install(struct file *f, bool cloexec, int min)
 int fd_install_at(struct file *f, bool cloexec, int fd)
 {
     struct fd_table *t = current_table();
+    uint64_t limit = fd_table_limit();
 
     spin_lock(&t->lock);
-    if (fd < 0 || (uint64_t)fd >= t->limit) {
+    if (fd < 0 || (uint64_t)fd >= limit) {
         spin_unlock(&t->lock);
         return -EBADF;
     }

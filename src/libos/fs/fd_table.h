@@ -10,8 +10,7 @@ struct fd_table;
 struct file;
 struct process;
 
-#define FD_TABLE_LIMIT   (1u << 20) /* never more, whatever the resource limit says */
-#define FD_LIMIT_DEFAULT 65536u
+#define FD_TABLE_LIMIT (1u << 20) /* never more, whatever the resource limit says */
 
 [[nodiscard]] int fd_table_create(struct fd_table **ret);
 /* A copy for fork: the same open files, each with one more reference. */
@@ -20,9 +19,8 @@ struct process;
 void fd_table_close_on_exec(struct fd_table *t);
 /* Closes everything and frees the table; NULL is fine. */
 void fd_table_destroy(struct fd_table *t);
-/* RLIMIT_NOFILE, the soft limit. */
-void fd_table_set_limit(struct fd_table *t, uint64_t limit);
-uint64_t fd_table_get_limit(const struct fd_table *t);
+/* RLIMIT_NOFILE, the soft limit, and never more than FD_TABLE_LIMIT. */
+uint64_t fd_table_limit(void);
 
 /* The lowest free descriptor not below `min`. Takes over the reference on success. */
 [[nodiscard]] int fd_install(struct file *f, bool cloexec, int min);

@@ -26,7 +26,7 @@ struct file_ops {
     /* `pos` is NULL for streams. `flags`: RWF_* of this call. */
     int64_t (*read)(struct file *f, struct iter *to, uint64_t *pos, uint32_t flags);
     int64_t (*write)(struct file *f, struct iter *from, uint64_t *pos, uint32_t flags);
-    int64_t (*seek)(struct file *f, int64_t offset, int whence);
+    int64_t (*seek)(struct file *f, int64_t offset, int whence); /* NULL: ESPIPE */
     int (*readdir)(struct file *f, struct dir_context *ctx);
     /* EPOLL* events that hold now; registers with `pt` (when not NULL) for changes: fs/poll.h. */
     uint32_t (*poll)(struct file *f, struct poll_table *pt);
@@ -110,6 +110,8 @@ void file_label(const struct file_ops *ops, uint64_t ino, char *dst, size_t size
                                       uint32_t flags);
 [[nodiscard]] int file_truncate(struct inode *inode, uint64_t size);
 uint32_t file_poll(struct file *f, struct poll_table *pt);
+/* For objects that let themselves be sought without effect. */
+int64_t file_seek_nothing(struct file *f, int64_t offset, int whence);
 extern const struct file_ops inode_file_ops; /* regular files and directories by inode ops */
 static inline bool file_nonblock(const struct file *f)
 {

@@ -301,6 +301,7 @@ static const struct file_ops g_inotify_ops = {
     .name = "anon_inode:inotify",
     .read = inotify_read,
     .poll = inotify_poll,
+    .seek = file_seek_nothing,
     .ioctl = inotify_ioctl,
     .release = inotify_release,
 };

@@ -20,7 +20,7 @@ struct pseudo_entry {
     int (*find)(uint64_t arg, const struct qstr *name, const struct pseudo_entry **ret,
                 uint64_t *ret_arg);
     int (*list)(uint64_t arg, struct dir_context *ctx);
-    /* S_IFREG: the content; and what writing does (NULL: -EACCES at open) */
+    /* S_IFREG: the content; and what writing does (NULL: -EIO) */
     int (*show)(uint64_t arg, struct strbuf *out);
     int (*store)(uint64_t arg, const char *text, size_t len);
     /* S_IFLNK: the text, or the object itself */

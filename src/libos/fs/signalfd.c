@@ -111,6 +111,7 @@ static const struct file_ops g_signalfd_ops = {
     .name = "anon_inode:[signalfd]",
     .read = signalfd_read,
     .poll = signalfd_poll,
+    .seek = file_seek_nothing,
     .fdinfo = signalfd_fdinfo,
     .release = signalfd_release,
 };

@@ -127,6 +127,7 @@ static const struct file_ops g_timerfd_ops = {
     .name = "anon_inode:[timerfd]",
     .read = timerfd_read,
     .poll = timerfd_poll,
+    .seek = file_seek_nothing,
     .fdinfo = timerfd_fdinfo,
     .release = timerfd_release,
 };

@@ -163,8 +163,8 @@ static int check_addr(const struct sock_addr *a, char path[static PATH_SIZE + 1]
     return 0;
 }
 
-/* Under g_names. */
-static struct unix_sock *find_abstract(const struct sock_addr *a)
+/* Each type has names of its own. Under g_names. */
+static struct unix_sock *find_abstract(const struct sock_addr *a, int type)
 {
     if (g_abstract.next == NULL) {
         list_init(&g_abstract);
@@ -172,7 +172,8 @@ static struct unix_sock *find_abstract(const struct sock_addr *a)
     list_for_each (it, &g_abstract) {
         struct unix_sock *u = list_entry(it, struct unix_sock, name_node);
 
-        if (u->name.size == a->size && __builtin_memcmp(u->name.b, a->b, a->size) == 0) {
+        if (u->base.type == type && u->name.size == a->size &&
+            __builtin_memcmp(u->name.b, a->b, a->size) == 0) {
             return u;
         }
     }
@@ -188,7 +189,7 @@ static int autobind(struct unix_sock *u)
         struct sock_addr a = {.size = 2 + 6, .b = {AF_UNIX_}};
 
         (void)kprintf((char *)a.b + 3, 6, "%05x", g_next++ & 0xfffff);
-        if (find_abstract(&a) == NULL) {
+        if (find_abstract(&a, u->base.type) == NULL) {
             u->name = a;
             list_insert(&g_abstract, &u->name_node);
             return 0;
@@ -227,9 +228,9 @@ static int unix_bind(struct socket *s, const struct sock_addr *a)
     if (u->name.size != 0) {
         r = a->size == 2 ? 0 : -EINVAL;
     } else if (a->size == 2) {
-        r = find_abstract(a) == NULL ? autobind(u) : -EINVAL;
+        r = find_abstract(a, s->type) == NULL ? autobind(u) : -EINVAL;
     } else if (is_abstract(a)) {
-        if (find_abstract(a) != NULL) {
+        if (find_abstract(a, s->type) != NULL) {
             r = -EADDRINUSE;
         } else {
             u->name = *a;
@@ -267,7 +268,7 @@ static int find_target(const struct sock_addr *a, int type, struct unix_sock **r
     }
     mutex_lock(&g_names);
     if (r == 0) {
-        u = is_abstract(a) ? find_abstract(a) : path_inode(&at)->object;
+        u = is_abstract(a) ? find_abstract(a, type) : path_inode(&at)->object;
         if (u == NULL) {
             r = -ECONNREFUSED;
         } else if (u->base.type != type) {

@@ -245,7 +245,7 @@ static int64_t set_status_flags(struct file *f, uint32_t arg)
 
 static int64_t dup_fd(struct file *f, uint64_t min, bool cloexec)
 {
-    if (min >= fd_table_get_limit(process_current()->files)) {
+    if (min >= fd_table_limit()) {
         return -EINVAL;
     }
     int r = fd_install(file_get(f), cloexec, (int)min);

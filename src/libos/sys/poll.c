@@ -84,7 +84,7 @@ static int64_t poll_common(uint64_t user_fds, uint64_t count, uint64_t deadline)
     _cleanup_kfree_ void *slow_fds = NULL;
     _cleanup_kfree_ void *slow_items = NULL;
 
-    if (count > fd_table_get_limit(process_current()->files)) {
+    if (count > fd_table_limit()) {
         return -EINVAL;
     }
     if (count > ARRAY_COUNT(fast_fds)) {

@@ -146,7 +146,7 @@ SYSCALL_3(lseek, int, fd, int64_t, offset, int, whence)
     if (f == NULL) {
         return -EBADF;
     }
-    if ((f->mode & FILE_STREAM) != 0 || f->ops->seek == NULL) {
+    if (f->ops->seek == NULL) {
         return -ESPIPE;
     }
     mutex_lock(&f->pos_lock);
