@@ -488,16 +488,10 @@ void fake_boot(int host_root, int writable)
     if (fs_process_init(&g_process) < 0) {
         libos_panic("fs_process_init failed\n");
     }
-    /* the standard streams get closed with their files: give copies away */
-    int keep[3] = {dup(0), dup(1), dup(2)};
     int r = fs_init(&config);
 
     if (r < 0) {
         libos_panic("fs_init: %d\n", r);
-    }
-    for (int i = 0; i < 3; i++) {
-        (void)dup2(keep[i], 100 + i);
-        close(keep[i]);
     }
 }
 
@@ -512,10 +506,6 @@ void fake_shutdown(void)
     fake_host_reset();
     fake_alloc_fail_at(0);
     fs_process_exit(&g_process);
-    for (int i = 0; i < 3; i++) { /* closed by the library OS: ours again */
-        (void)dup2(100 + i, i);
-        close(100 + i);
-    }
     fake_thread_end();
     namespace_reset();
 }
