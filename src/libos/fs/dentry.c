@@ -241,6 +241,14 @@ static struct dentry *cached(const struct dentry *dir, const struct qstr *name)
     return NULL;
 }
 
+/* A directory whose names come and go makes an inode for each answer: what tells them apart is the
+ * number, which says what the name stands for. */
+static bool same_answer(const struct inode *dir, const struct inode *had, const struct inode *now)
+{
+    return now == had || (now != NULL && had != NULL && (dir->flags & INODE_VOLATILE) != 0 &&
+                          now->ops == had->ops && now->ino == had->ino);
+}
+
 /* A volatile file system is asked at each walk. A dentry whose answer changed gives way. */
 static int revalidate(struct dentry *d, const struct qstr *name)
 {
@@ -250,12 +258,10 @@ static int revalidate(struct dentry *d, const struct qstr *name)
     if (r < 0 && r != -ENOENT) {
         return r;
     }
-    if (inode == d->inode) {
-        inode_put(inode);
-        return 1;
-    }
+    const bool same = same_answer(d->parent->inode, d->inode, inode);
+
     inode_put(inode);
-    if (d->mounted != NULL) {
+    if (same || d->mounted != NULL) {
         return 1;
     }
     if (d->refs == 0) {
