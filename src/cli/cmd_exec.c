@@ -279,6 +279,7 @@ static int run(const struct exec_options *o, char **argv, int *ret_status, struc
         .log_level = (uint32_t)o->log_level,
         .flags = o->stats ? BOOT_FLAG_STATS : 0,
         .quiet = true,
+        .reports = o->stats || o->report || o->strace,
         .argv = (const char *const *)argv,
         .envp = (const char *const *)environment,
         .cwd = o->cwd,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright 2026 The nacre authors */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -104,6 +105,12 @@ int loader_load(const struct sgx_backend *backend, const struct loader_image *im
     }
     l->backend = backend;
     l->base = options->base;
+    l->log_fd = STDERR_FILENO;
+    if (options->reports) {
+        const int own = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+
+        l->log_fd = own < 0 ? STDERR_FILENO : own; /* closed already: nobody wants to read it */
+    }
     (void)pthread_mutex_init(&l->lock, NULL);
     r = params_make(options, &l->params, err);
     if (r == 0) {
@@ -131,6 +138,9 @@ struct loader *loader_free(struct loader *l)
     }
     if (l->enclave != NULL) {
         l->backend->destroy(l->enclave);
+    }
+    if (l->log_fd != STDERR_FILENO) {
+        (void)close(l->log_fd);
     }
     threads_free_spare(l);
     params_free(l->params);

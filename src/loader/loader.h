@@ -67,10 +67,12 @@ struct loader_options {
     uint64_t base;
     uint64_t memory_limit; /* bytes, 0: the enclave decides */
     uint32_t thread_max;
-    uint32_t log_level;         /* 0..4 */
-    uint64_t flags;             /* BOOT_FLAG_* */
-    bool debug;                 /* ask for ATTRIBUTES.DEBUG where the SIGSTRUCT leaves it open */
-    bool quiet;                 /* do not print the backend's label */
+    uint32_t log_level; /* 0..4 */
+    uint64_t flags;     /* BOOT_FLAG_* */
+    bool debug;         /* ask for ATTRIBUTES.DEBUG where the SIGSTRUCT leaves it open */
+    bool quiet;         /* do not print the backend's label */
+    bool reports; /* the enclave's reports go to standard error as it is now, whatever the program
+                   * does with its own: most close it before they end */
     const char *const *argv;    /* NULL-terminated, or NULL */
     const char *const *envp;    /* NULL-terminated, or NULL */
     const char *cwd;            /* or NULL */

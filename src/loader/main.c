@@ -96,6 +96,7 @@ static int run(const struct command_line *c, char **argv, int *ret_status, struc
         .thread_max = (uint32_t)c->threads,
         .log_level = (uint32_t)c->log_level,
         .flags = c->stats ? BOOT_FLAG_STATS : 0,
+        .reports = c->stats,
         .debug = c->debug,
         .quiet = c->quiet,
         .argv = (const char *const *)argv,

@@ -27,6 +27,7 @@ struct loader {
     uint64_t base;
     uint32_t ssa_frames;
     uint32_t thread_max;                        /* host threads, 0: no limit of ours */
+    int log_fd;                                 /* standard error, or a descriptor of our own */
     struct boot_params *params;                 /* untrusted block handed over at ENTRY_START */
     pthread_mutex_t lock;                       /* guards the fields below */
     struct loader_thread *live[THREAD_BUCKETS]; /* by TCS */

@@ -17,12 +17,13 @@ int64_t hostcall_exit(struct loader_thread *t, const uint64_t *a)
     return 0;
 }
 
-/* Statistics are a line of text; NACRE_STATS names a file to append it to, else stderr has it. */
+/* Statistics are a line of text; NACRE_STATS names a file to append it to, else stderr has it
+ * (loader_options.reports). */
 int64_t hostcall_report_stats(struct loader_thread *t, const uint64_t *a)
 {
     const char *path = getenv("NACRE_STATS");
     int64_t r;
-    int fd = STDERR_FILENO;
+    int fd = t->loader->log_fd;
 
     if (path != NULL && path[0] != '\0') {
         fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
@@ -31,7 +32,7 @@ int64_t hostcall_report_stats(struct loader_thread *t, const uint64_t *a)
         }
     }
     r = host_syscall3(SYS_write, (uint64_t)fd, a[0], a[1]);
-    if (fd != STDERR_FILENO) {
+    if (fd != t->loader->log_fd) {
         (void)close(fd);
     }
     return r;

@@ -21,7 +21,8 @@ int64_t hostcall_log(struct loader_thread *t, const uint64_t *a)
         {(void *)(uintptr_t)a[1], a[2]},
         {(void *)(uintptr_t) "\n", 1},
     };
-    const int64_t r = host_syscall3(SYS_writev, STDERR_FILENO, (uint64_t)parts, ARRAY_COUNT(parts));
+    const int64_t r =
+        host_syscall3(SYS_writev, (uint64_t)t->loader->log_fd, (uint64_t)parts, ARRAY_COUNT(parts));
 
     return r < 0 ? r : 0;
 }
