@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright 2026 The nacre authors */
 
-/* usage: leak_ops WORK COUNT: makes something and gives it back, COUNT times. test_exec_memory.py
- * looks at what the enclave holds at the end. */
+/* usage: leak_ops WORK COUNT [close]: makes something and gives it back, COUNT times, and closes
+ * standard error at the end. test_exec_memory.py looks at what the enclave holds then. */
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -17,8 +17,9 @@
 #include <unistd.h>
 
 #define KEPT_BYTES 65536u
-/* Names that are not there are remembered, so many of them: few enough to meet all in a short run. */
-#define MISSING 20000u
+/* Names that are not there are remembered, so many of them: few enough to meet all in a short run.
+ */
+#define MISSING    20000u
 
 __attribute__((noreturn)) static void fail(const char *what)
 {
@@ -129,7 +130,7 @@ int main(int argc, char **argv)
         {"maps", map_one},   {"keep", keep_one},
     };
 
-    for (size_t w = 0; argc == 3 && w < sizeof(works) / sizeof(works[0]); w++) {
+    for (size_t w = 0; (argc == 3 || argc == 4) && w < sizeof(works) / sizeof(works[0]); w++) {
         if (strcmp(argv[1], works[w].name) == 0) {
             const unsigned long count = strtoul(argv[2], NULL, 10);
 
@@ -137,9 +138,12 @@ int main(int argc, char **argv)
                 works[w].one(i);
             }
             (void)printf("%lu\n", count);
+            if (argc == 4) {
+                check(close(STDERR_FILENO), "close");
+            }
             return 0;
         }
     }
-    (void)fprintf(stderr, "usage: leak_ops WORK COUNT\n");
+    (void)fprintf(stderr, "usage: leak_ops WORK COUNT [close]\n");
     return 2;
 }

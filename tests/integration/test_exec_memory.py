@@ -18,7 +18,7 @@ HELLO = os.environ["BENCH_HELLO"]
 PAGE = 4096
 HELLO_MAX = 24 << 20
 # Address space randomization and the order of threads move a few pages.
-SLACK_PAGES = 64
+SLACK_PAGES = 128
 SLACK_PROCESS = 4 << 20
 
 
@@ -85,6 +85,17 @@ class Memory(unittest.TestCase):
         few, many = Held(LEAK_OPS, "keep", "20"), Held(LEAK_OPS, "keep", "200")
         self.assertGreater(many.peak - few.peak, 180 * 65536 // PAGE - SLACK_PAGES)
         self.assertGreater(many.process - few.process, SLACK_PROCESS)
+
+    def test_reports_outlive_the_programs_own_standard_error(self):
+        env = {k: v for k, v in os.environ.items() if k != "NACRE_STATS"}
+        for closing in ([], ["close"]):
+            r = subprocess.run([NACRE, "exec", "--quiet", "--stats", "--syscall-report", "--",
+                                LEAK_OPS, "maps", "10", *closing], env=env, check=False,
+                               capture_output=True, text=True, timeout=60)
+            self.assertEqual(r.returncode, 0, r.stderr)
+            self.assertEqual(r.stdout, "10\n")
+            self.assertIn("syscall-report: ", r.stderr)
+            self.assertGreater(json.loads(r.stderr[r.stderr.index("{"):])["exits"], 0)
 
 
 if __name__ == "__main__":
