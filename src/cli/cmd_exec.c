@@ -21,6 +21,10 @@
 #include "base/crypto.h"
 #include "base/fs.h"
 #include "base/state_dir.h"
+#include "cli/sealed_args.h"
+#include "core/aead.h"
+#include "core/ct.h"
+#include "core/hex.h"
 #include "loader/loader.h"
 #include "sign/key_file.h"
 #include "sign/sigstruct.h"
@@ -34,6 +38,10 @@
 
 struct exec_options {
     const char *root;
+    const char *sealed;
+    const char *key;
+    const char *sealed_root;
+    uint64_t sealed_cache;
     const char *libos;
     const char *cwd;
     struct arg_list env;
@@ -154,8 +162,8 @@ static int sign_ad_hoc(const struct loader_image *image, struct sgx_sigstruct *r
 
 /* ---- running ---- */
 
-#define OPTIONS_MAX 8
-#define OPTION_TEXT 48
+#define OPTIONS_MAX 16
+#define OPTION_TEXT 96
 
 struct libos_options {
     size_t count;
@@ -163,12 +171,20 @@ struct libos_options {
     const char *list[OPTIONS_MAX + 1];
 };
 
-static void add_option(struct libos_options *o, const char *name, int value)
+static void add_text_option(struct libos_options *o, const char *name, const char *value)
 {
     char *text = o->text[o->count];
 
-    (void)snprintf(text, OPTION_TEXT, "%s=%d", name, value);
+    (void)snprintf(text, OPTION_TEXT, "%s=%s", name, value);
     o->list[o->count++] = text;
+}
+
+static void add_option(struct libos_options *o, const char *name, int value)
+{
+    char text[16];
+
+    (void)snprintf(text, sizeof(text), "%d", value);
+    add_text_option(o, name, text);
 }
 
 /* PATH unless given, then --env in order; a bare name passes the host's value on. */
@@ -220,6 +236,48 @@ static int open_root(const char *path, struct error **err)
     return fd < 0 ? error_set_errno(err, errno, "--root %s", path) : fd;
 }
 
+/*
+ * A sealed image instead of a directory: descriptor, key and root go to the enclave through the
+ * launch parameters, so through the host's hands. What reads them is the protected way's reader.
+ */
+static int open_sealed(const struct exec_options *o, struct libos_options *lo, struct error **err)
+{
+    _cleanup_secret_ struct secret *key = NULL;
+    char text[2 * SEALED_HASH_SIZE + 1];
+    uint8_t root[SEALED_HASH_SIZE];
+    int fd;
+    int r;
+
+    if (o->key == NULL) {
+        return error_set(err, EINVAL, "--sealed needs --key FILE, the sealing key of the image");
+    }
+    r = sealed_read_key(o->key, &key, err);
+    if (r == 0 && o->sealed_root != NULL) {
+        r = sealed_parse_hex32("--sealed-root", o->sealed_root, root, err);
+    }
+    if (r < 0) {
+        return r;
+    }
+    fd = open(o->sealed, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return error_set_errno(err, errno, "--sealed %s", o->sealed);
+    }
+    hex_encode(text, key->data, SEALED_KEY_SIZE);
+    add_text_option(lo, "sealed-key", text);
+    ct_wipe(text, sizeof(text));
+    if (o->sealed_root != NULL) {
+        hex_encode(text, root, sizeof(root));
+        add_text_option(lo, "sealed-root", text);
+    }
+    if (o->sealed_cache != 0) {
+        (void)snprintf(text, sizeof(text), "%ju", (uintmax_t)o->sealed_cache);
+        add_text_option(lo, "sealed-cache", text);
+    }
+    add_option(lo, "sealed-fd", fd);
+    add_option(lo, "aead", (int)aead_get_level());
+    return fd;
+}
+
 /* RAM is what an enclave of this machine may use unless it is told less. */
 static uint64_t default_memory(void)
 {
@@ -262,12 +320,14 @@ static int run(const struct exec_options *o, char **argv, int *ret_status, struc
     if (r < 0) {
         return r;
     }
-    root = open_root(o->root, err);
+    root = o->sealed != NULL ? open_sealed(o, &lo, err) : open_root(o->root, err);
     if (root < 0) {
         free_environment(environment);
         return root;
     }
-    add_option(&lo, "root-fd", root);
+    if (o->sealed == NULL) {
+        add_option(&lo, "root-fd", root);
+    }
     add_option(&lo, "strace", o->strace);
     add_option(&lo, "syscall-report", o->report);
     add_option(&lo, "rewrite", !o->no_rewrite);
@@ -287,9 +347,8 @@ static int run(const struct exec_options *o, char **argv, int *ret_status, struc
     };
 
     if (!o->quiet) {
-        fprintf(stderr,
-                "nacre exec: developer mode, unprotected: files and arguments come from the host "
-                "(%s)\n",
+        fprintf(stderr, "nacre exec: developer mode, unprotected: %s come from the host (%s)\n",
+                o->sealed != NULL ? "the sealing key and arguments" : "files and arguments",
                 backend->name);
     }
     r = loader_load(backend, &image, &sigstruct, &options, &l, err);
@@ -297,6 +356,7 @@ static int run(const struct exec_options *o, char **argv, int *ret_status, struc
         /* Not freed: threads of the program may still be inside; they end with this process. */
         r = loader_run(l, ret_status, err);
     }
+    ct_wipe(&lo, sizeof(lo));
     free_environment(environment);
     (void)close(root);
     return r;
@@ -317,6 +377,13 @@ int cmd_exec(int argc, char **argv, struct error **err)
         {"stats", 0, ARG_FLAG, NULL, "at the end, print exits, faults, pages as JSON", &o.stats},
         {"no-rewrite", 0, ARG_FLAG, NULL, "emulate every system call; rewrite none", &o.no_rewrite},
         {"read-only", 0, ARG_FLAG, NULL, "no in-memory overlay: writes below / fail", &o.read_only},
+        {"sealed", 0, ARG_STRING, "FILE", "a sealed image as the root, instead of --root",
+         &o.sealed},
+        {"key", 0, ARG_STRING, "FILE", "its sealing key (passes through the host: unprotected)",
+         &o.key},
+        {"sealed-root", 0, ARG_STRING, "HEX", "refuse any other sealed image", &o.sealed_root},
+        {"sealed-cache", 0, ARG_U64, "BYTES",
+         "opened blocks kept (default: a quarter of --memory, at most 1 GiB)", &o.sealed_cache},
         {"libos", 0, ARG_STRING, "FILE", "the enclave (default: $" LIBOS_ENV ", installed one)",
          &o.libos},
         {"log-level", 0, ARG_U64, "N", "0 errors to 4 trace (default 1)", &o.log_level},
@@ -330,6 +397,7 @@ int cmd_exec(int argc, char **argv, struct error **err)
         .options = options,
         .examples = "  nacre exec -- /bin/ls -l /\n"
                     "  nacre exec --root ./rootfs -- python3 -c 'print(1)'\n"
+                    "  nacre exec --sealed app.nseal --key app.key -- /bin/sh -c 'ls /'\n"
                     "  nacre exec --strace --syscall-report -- ./prog\n",
         .notes = "The directory is read-only below an overlay in enclave memory: what the program "
                  "writes\nis gone at its end. Nothing is attested; 'nacre convert' makes protected "

@@ -15,6 +15,7 @@
 #include "abi/hostcall.h"
 #include "libos/boot/entry.h"
 #include "libos/boot/rewrite.h"
+#include "libos/boot/sealed_root.h"
 #include "libos/boot/thread_page.h"
 #include "libos/elf/exec.h"
 #include "libos/fs/file.h"
@@ -256,8 +257,9 @@ static int boot_filesystem(void)
         .memory_limit = g_boot.params.memory_limit,
         .cpus = g_boot.params.cpu_count,
     };
+    int r = boot_sealed_root(&config.root_sb);
 
-    return fs_init(&config);
+    return r < 0 ? r : fs_init(&config);
 }
 
 _noreturn_ static void boot_fail(const char *what, int r)
