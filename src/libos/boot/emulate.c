@@ -108,6 +108,17 @@ static void cpuid(uint32_t number, uint32_t sub, struct leaf *r)
     }
 }
 
+void emulate_cpuid(uint32_t leaf, uint32_t sub, uint32_t ret[4])
+{
+    struct leaf r;
+
+    cpuid(leaf, sub, &r);
+    ret[0] = r.eax;
+    ret[1] = r.ebx;
+    ret[2] = r.ecx;
+    ret[3] = r.edx;
+}
+
 bool emulate_instruction(struct cpu_context *ctx)
 {
     uint8_t code[2];

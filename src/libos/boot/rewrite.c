@@ -153,12 +153,44 @@ void rewrite_forget(uint64_t start, uint64_t end)
                 at = &s->next;
                 continue;
             }
-            /* Its trampoline stays, for those who sleep above it, and so does what it says. */
             *at = s->next;
             s->next = NULL;
+            /* A trampoline stays, for those who sleep above it, and so does what it says. */
+            if (s->kind == SITE_REFUSED) {
+                kfree(s);
+            }
         }
     }
     spin_unlock(&g_lock);
+}
+
+void rewrite_reset(void)
+{
+    /* Refused sites hang in the table alone, the others (forgotten ones too) in their chunk. */
+    for (size_t i = 0; i < BUCKETS; i++) {
+        for (struct site *s = g_buckets[i]; s != NULL;) {
+            struct site *next = s->next;
+
+            if (s->kind == SITE_REFUSED) {
+                kfree(s);
+            }
+            s = next;
+        }
+        g_buckets[i] = NULL;
+    }
+    for (struct chunk *c = g_chunks; c != NULL;) {
+        struct chunk *next = c->next;
+
+        for (struct site *s = c->sites; s != NULL;) {
+            struct site *after = s->chunk_next;
+
+            kfree(s);
+            s = after;
+        }
+        kfree(c);
+        c = next;
+    }
+    g_chunks = NULL;
 }
 
 /* ---- reading and writing code ---- */

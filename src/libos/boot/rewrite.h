@@ -25,6 +25,9 @@ bool rewrite_handle_trap(struct cpu_context *ctx);
  * Caller holds the lock of the memory map. */
 void rewrite_forget(uint64_t start, uint64_t end);
 
+/* Everything is about to go, trampolines too (execve, one thread left). */
+void rewrite_reset(void);
+
 /* Where a context inside a trampoline stands in terms of the original code, for signal frames. */
 uint64_t rewrite_original_rip(uint64_t rip);
 

@@ -9,6 +9,7 @@
 
 #include "libos/boot/boot.h"
 #include "libos/boot/entry.h"
+#include "libos/boot/rewrite.h"
 #include "libos/fs/fd_table.h"
 #include "libos/fs/file.h"
 #include "libos/fs/fs_context.h"
@@ -18,7 +19,11 @@
 #include "libos/mm/kmem.h"
 #include "libos/mm/mm.h"
 #include "libos/mm/user.h"
+#include "libos/proc/process.h"
+#include "libos/proc/process_init.h"
+#include "libos/signal/signal.h"
 #include "libos/sys/syscall.h"
+#include "libos/vdso/vdso.h"
 
 #define SCRIPT_DEPTH   5   /* Linux: the sixth rewrite is -ELOOP */
 #define SCRIPT_LINE    256 /* BINPRM_BUF_SIZE */
@@ -401,4 +406,46 @@ int exec_first(const char *const *argv, const char *const *envp, const char *cwd
         program_close(&p);
     }
     return r;
+}
+
+/* ---- execve ---- */
+
+#define SIGKILL_NUMBER 9
+
+static void forget_old_image(void)
+{
+    struct thread *t = thread_current();
+
+    fd_table_close_on_exec(t->process->files);
+    signal_reset_for_exec(t->process);
+    t->clear_child_tid = 0;
+    t->robust_list = 0;
+    t->robust_list_size = 0;
+    t->tid = t->process->pid;
+    rewrite_reset();
+    vdso_forget();
+    mm_clear();
+}
+
+int exec_replace(const char *path, const char *const *argv, const char *const *envp)
+{
+    struct program p;
+    int r = program_open(path, argv, envp, &p);
+
+    if (r < 0) {
+        return r;
+    }
+    r = process_stop_others();
+    if (r < 0) {
+        program_close(&p);
+        return r;
+    }
+    forget_old_image();
+    r = start(&p);
+    program_close(&p);
+    if (r < 0) {
+        process_die(SIGKILL_NUMBER, /*core=*/false, NULL);
+    }
+    __asm__ volatile("xrstor64 (%0)" : : "r"(vector_init), "a"(~0u), "d"(~0u) : "memory");
+    return 0;
 }

@@ -11,6 +11,11 @@ struct file;
  * context at the top of the kernel stack is the program's first one. */
 [[nodiscard]] int exec_first(const char *const *argv, const char *const *envp, const char *cwd);
 
+/* execve: opens the program while failure can still be reported, ends all other threads, drops the
+ * address space, marked descriptors and handlers, and sets the caller's context to the program's
+ * first one. Past the point of no return failure ends the process (SIGKILL, as on Linux). */
+[[nodiscard]] int exec_replace(const char *path, const char *const *argv, const char *const *envp);
+
 /* --- inside elf/ --- */
 
 /* A program that was opened and understood, with its interpreter; see exec.c. */

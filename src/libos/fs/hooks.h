@@ -25,6 +25,9 @@ struct fs_hooks {
     bool (*in_group)(uint32_t gid);
     /* CPU time of the process in ns. NULL: 0. */
     void (*cpu_times)(uint64_t *ret_user, uint64_t *ret_system);
+    /* CPUID as the application sees it: eax, ebx, ecx, edx (the instruction itself does not exist
+     * in an enclave). NULL: zeros. */
+    void (*cpuid)(uint32_t leaf, uint32_t sub, uint32_t ret[4]);
     /* Bytes of the enclave's memory in use, for /proc/meminfo. NULL: memfs pages alone. */
     uint64_t (*memory_used)(void);
 };

@@ -7,12 +7,14 @@
 
 #include "libos/boot/boot.h"
 #include "libos/boot/crash.h"
+#include "libos/boot/emulate.h"
 #include "libos/fs/fs_context.h"
 #include "libos/fs/hooks.h"
 #include "libos/host/host.h"
 #include "libos/libos.h"
 #include "libos/mm/kmem.h"
 #include "libos/mm/mm.h"
+#include "libos/mm/page.h"
 #include "libos/proc/process_init.h"
 #include "libos/proc/slots.h"
 #include "libos/proc/thread_new.h"
@@ -39,6 +41,14 @@ struct thread *thread_current(void)
 struct process *process_current(void)
 {
     return &g_process;
+}
+
+static uint64_t memory_used(void)
+{
+    struct page_counters c;
+
+    page_counters(&c);
+    return c.committed << NACRE_PAGE_SHIFT;
 }
 
 int process_init(struct thread_page *tp)
@@ -72,8 +82,10 @@ int process_init(struct thread_page *tp)
     }
     list_insert(&p->threads, &t->node);
     p->thread_count = 1;
+    fs_hooks()->cpuid = emulate_cpuid;
     fs_hooks()->format_maps = mm_format_maps;
     fs_hooks()->memory_sizes = mm_sizes;
+    fs_hooks()->memory_used = memory_used;
     return 0;
 }
 
@@ -111,6 +123,17 @@ static void wait_for_others(struct process *p)
            clock_now(CLOCK_MONOTONIC) < until) {
         host_yield();
     }
+}
+
+int process_stop_others(void)
+{
+    struct process *p = &g_process;
+
+    if (__atomic_load_n(&p->thread_count, __ATOMIC_ACQUIRE) > 1) {
+        stop_others(p);
+        wait_for_others(p);
+    }
+    return __atomic_load_n(&p->thread_count, __ATOMIC_ACQUIRE) == 1 ? 0 : -EAGAIN;
 }
 
 _noreturn_ static void finish(int status)

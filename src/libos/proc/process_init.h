@@ -11,3 +11,5 @@
 void thread_take_work(struct thread *t, struct cpu_context *ctx, int64_t number);
 /* The calling thread ends; the process with it when it was the last. */
 _noreturn_ void thread_exit(int status);
+/* Ends every thread but the caller (execve). -EAGAIN when one does not come out in time. */
+[[nodiscard]] int process_stop_others(void);

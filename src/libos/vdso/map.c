@@ -41,6 +41,11 @@ static void publish(const struct vdso_time *t)
     (void)user_put(g_data, &copy.sequence);
 }
 
+void vdso_forget(void)
+{
+    g_data = 0;
+}
+
 int vdso_map(uint64_t *ret)
 {
     const size_t size = (size_t)vdso_image_size;

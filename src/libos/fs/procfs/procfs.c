@@ -76,9 +76,10 @@ static int show_meminfo(uint64_t arg, struct strbuf *out)
 
 static void cpuid(uint32_t leaf, uint32_t sub, uint32_t r[4])
 {
-    __asm__ volatile("cpuid"
-                     : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3])
-                     : "a"(leaf), "c"(sub));
+    __builtin_memset(r, 0, 4 * sizeof(*r));
+    if (fs_hooks()->cpuid != NULL) {
+        fs_hooks()->cpuid(leaf, sub, r);
+    }
 }
 
 struct flag {
