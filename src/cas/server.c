@@ -59,6 +59,7 @@ struct connection {
     char *buf;     /* HTTP_HEAD_MAX + HTTP_BODY_MAX at most */
     size_t used;
     size_t cap;
+    unsigned answered; /* requests so far */
 };
 
 static void count(uint64_t *what)
@@ -203,7 +204,8 @@ static int answer(struct connection *c, const struct http_request *req, size_t h
     count(&s->api.counters.requests[a.status / 100]);
     (void)__atomic_add_fetch(&s->api.counters.request_micros, (tls_now_ms() - start) * 1000,
                              __ATOMIC_RELAXED);
-    *ret_keep = req->keep_alive && !__atomic_load_n(&s->stopping, __ATOMIC_RELAXED);
+    *ret_keep = req->keep_alive && ++c->answered < REQUESTS_MAX &&
+                !__atomic_load_n(&s->stopping, __ATOMIC_RELAXED);
     return send_answer(c, &a, strcmp(req->method, "HEAD") != 0, *ret_keep);
 }
 
@@ -266,7 +268,7 @@ static void *connection_thread(void *arg)
     if (tls_accept(s->tls, c->fd, tls_now_ms() + HANDSHAKE_MS, &c->tls) < 0) {
         count(&s->api.counters.handshakes_failed);
     } else {
-        for (unsigned i = 0; i < REQUESTS_MAX && serve_one(c); i++) {
+        while (serve_one(c)) {
         }
     }
     connection_free(c);

@@ -269,6 +269,18 @@ class CasTest(unittest.TestCase):
             s.sendall(body)
             self.assertTrue(s.recv(65536).startswith(b"HTTP/1.1 401 "))
 
+    def test_long_connections_end_politely(self):
+        c = http.client.HTTPSConnection("localhost", self.server.port, context=self.server.context(), timeout=20)
+        told = []
+        for _ in range(1005):
+            c.request("GET", "/v1/health/live")
+            r = c.getresponse()
+            self.assertEqual(r.status, 200)
+            r.read()
+            told.append(r.getheader("Connection"))
+        c.close()
+        self.assertEqual([i for i, t in enumerate(told) if t == "close"], [999])
+
     def test_slow_clients_do_no_harm(self):
         idle = [socket.create_connection(("127.0.0.1", self.server.port)) for _ in range(60)]
         drip = self.server.tls()
