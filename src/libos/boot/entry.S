@@ -18,6 +18,7 @@
  */
 
 #include "abi/enclave_note.h"
+#include "libos/boot/scrub.h"
 #include "libos/boot/thread_page.h"
 
     ENCLAVE_CONFIG_NOTE threads=LIBOS_MEASURED_THREADS, ssa_frames=LIBOS_SSA_FRAMES, stack_size=LIBOS_STACK_SIZE, trap_stack_size=LIBOS_TRAP_STACK_SIZE
@@ -182,9 +183,7 @@ FUNCTION hostcall_leave
     xsave64 %gs:TP_XSAVE
     movl $TP_STATE_HOSTCALL, %gs:TP_STATE
 .Lleave:
-    movl $-1, %eax
-    movl $-1, %edx
-    xrstor64 vector_init(%rip)
+    SCRUB_VECTORS vector_init(%rip)
     movq %gs:TP_URET, %rbx
     movq %gs:TP_URSP, %rsp
     movq %gs:TP_URBP, %rbp
