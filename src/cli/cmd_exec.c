@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "abi/enclave_layout.h"
 #include "base/alloc.h"
 #include "base/crypto.h"
 #include "base/fs.h"
@@ -41,6 +42,7 @@ struct exec_options {
     const char *sealed;
     const char *key;
     const char *sealed_root;
+    const char *manifest;
     uint64_t sealed_cache;
     const char *libos;
     const char *cwd;
@@ -290,6 +292,7 @@ static int run(const struct exec_options *o, char **argv, int *ret_status, struc
 {
     _cleanup_free_ char *path = NULL;
     _cleanup_free_ uint8_t *elf = NULL;
+    _cleanup_free_ uint8_t *manifest = NULL;
     struct libos_options lo = {};
     struct sgx_sigstruct sigstruct;
     struct loader_image image = {};
@@ -303,10 +306,14 @@ static int run(const struct exec_options *o, char **argv, int *ret_status, struc
     if (r == 0) {
         r = fs_read_file(path, ELF_MAX, &elf, &image.elf_size, err);
     }
+    if (r == 0 && o->manifest != NULL) {
+        r = fs_read_file(o->manifest, ENCLAVE_MANIFEST_MAX, &manifest, &image.manifest_size, err);
+    }
     if (r < 0) {
         return r;
     }
     image.elf = elf;
+    image.manifest = manifest;
     r = sign_ad_hoc(&image, &sigstruct, err);
     if (r == 0) {
         r = loader_mode_from_env(&mode, err);
@@ -384,6 +391,7 @@ int cmd_exec(int argc, char **argv, struct error **err)
         {"sealed-root", 0, ARG_STRING, "HEX", "refuse any other sealed image", &o.sealed_root},
         {"sealed-cache", 0, ARG_U64, "BYTES",
          "opened blocks kept (default: a quarter of --memory, at most 1 GiB)", &o.sealed_cache},
+        {"manifest", 0, ARG_STRING, "FILE", "measure this manifest with the enclave", &o.manifest},
         {"libos", 0, ARG_STRING, "FILE", "the enclave (default: $" LIBOS_ENV ", installed one)",
          &o.libos},
         {"log-level", 0, ARG_U64, "N", "0 errors to 4 trace (default 1)", &o.log_level},

@@ -95,6 +95,28 @@ class SealedExec(unittest.TestCase):
         self.assertNotEqual(r.returncode, 0)
         self.assertIn(b"not the pinned image", r.stderr)
 
+    def manifest(self, flags, root):
+        path = os.path.join(self.dir, "manifest")
+        with open(path, "wb") as f:
+            f.write(b"\x89NMANI\r\n" + struct.pack("<IIQ", 1, 224, flags) + root + bytes(168))
+        return ("--manifest", path)
+
+    def test_manifest_pins_the_root(self):
+        root = bytes.fromhex(self.root)
+        r = self.run_in("cat", "/etc/motd", options=self.manifest(0x21, root))
+        self.assertEqual((r.returncode, r.stdout), (0, b"from the sealed image\n"), r.stderr)
+        other = bytes([root[0] ^ 1]) + root[1:]
+        # what the launch parameters say does not count then
+        r = self.run_in("true", options=self.manifest(0x21, other) + ("--sealed-root", self.root))
+        self.assertNotEqual(r.returncode, 0)
+        self.assertIn(b"not the pinned image", r.stderr)
+        r = self.run_in("true", options=self.manifest(0x01, root))  # protected: no key from the host
+        self.assertNotEqual(r.returncode, 0)
+        self.assertIn(b"not from the host", r.stderr)
+        r = self.run_in("true", options=self.manifest(0x41, root))
+        self.assertNotEqual(r.returncode, 0)
+        self.assertIn(b"not one this library OS reads", r.stderr)
+
     def test_wrong_key(self):
         wrong = os.path.join(self.dir, "wrong")
         with open(wrong, "w", encoding="ascii") as f:

@@ -32,6 +32,7 @@
 #include "libos/proc/process_init.h"
 #include "libos/signal/signal.h"
 #include "libos/sys/trace.h"
+#include "seal/manifest.h"
 
 #define R_X86_64_RELATIVE_TYPE 8
 #define PARK_LINE              64u
@@ -248,8 +249,10 @@ void thread_page_prepare(struct thread_page *tp, uint64_t base)
     tp->x87_control = 0x37f;
 }
 
-static int boot_filesystem(void)
+static int boot_filesystem(const struct enclave_thread_page *measured)
 {
+    struct manifest manifest;
+    bool have;
     struct fs_config config = {
         .root_fd = g_boot.root_fd,
         .root_writable = !g_boot.read_only,
@@ -257,8 +260,10 @@ static int boot_filesystem(void)
         .memory_limit = g_boot.params.memory_limit,
         .cpus = g_boot.params.cpu_count,
     };
-    int r = boot_sealed_root(&config.root_sb);
+    int r = boot_manifest((const void *)(g_enclave_base + measured->manifest_offset),
+                          measured->manifest_size, &manifest, &have);
 
+    r = r < 0 ? r : boot_sealed_root(have ? &manifest : NULL, &config.root_sb);
     return r < 0 ? r : fs_init(&config);
 }
 
@@ -308,7 +313,7 @@ void boot_start(struct thread_page *tp, uint64_t block, uint64_t argument)
     }
     rewrite_init(g_boot.rewrite);
     trace_init(g_boot.strace, g_boot.report, g_boot.stats);
-    r = boot_filesystem();
+    r = boot_filesystem(&tp->measured);
     if (r < 0) {
         boot_fail("mounting the root", r);
     }

@@ -9,6 +9,7 @@
 #include "libos/fs/sealed/sealed.h"
 #include "libos/host/host_mem.h"
 #include "libos/lib/str.h"
+#include "seal/manifest.h"
 
 #define XFRM_AVX    0x6u
 #define XFRM_AVX512 0xe6u
@@ -68,8 +69,29 @@ static void forget_option(const char *name)
     }
 }
 
-int boot_sealed_root(struct superblock **ret)
+int boot_manifest(const void *data, size_t size, struct manifest *ret, bool *ret_have)
 {
+    int r;
+
+    *ret_have = size != 0;
+    if (size == 0) {
+        return 0;
+    }
+    r = manifest_parse(data, size, ret);
+    if (r < 0) {
+        libos_log(LOG_ERROR, "the measured manifest is not one this library OS reads");
+        return r;
+    }
+    if ((ret->header.flags & MANIFEST_HOST_TRUSTED) == 0) {
+        libos_log(LOG_ERROR, "the manifest wants key and arguments from a CAS, not from the host");
+        return -EPERM;
+    }
+    return 0;
+}
+
+int boot_sealed_root(const struct manifest *m, struct superblock **ret)
+{
+    const bool pinned = m != NULL && (m->header.flags & MANIFEST_SEALED_ROOT) != 0;
     const char *fd_text = boot_option("sealed-fd");
     uint8_t key[SEALED_KEY_SIZE];
     uint8_t root[SEALED_HASH_SIZE];
@@ -79,7 +101,7 @@ int boot_sealed_root(struct superblock **ret)
     int r;
 
     if (fd_text == NULL) {
-        return 0;
+        return pinned ? -ENOENT : 0; /* never another root than the pinned one */
     }
     if (!str_to_u64(fd_text, str_len(fd_text), &fd) || fd >= HOST_FD_MAX) {
         return -EINVAL;
@@ -87,6 +109,10 @@ int boot_sealed_root(struct superblock **ret)
     r = take_hex32("sealed-key", key, &have_key);
     if (r == 0) {
         r = take_hex32("sealed-root", root, &have_root);
+    }
+    if (r == 0 && pinned) {
+        __builtin_memcpy(root, m->header.sealed_root, sizeof(root));
+        have_root = true;
     }
     if (r == 0 && !have_key) {
         r = -ENOKEY;

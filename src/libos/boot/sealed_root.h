@@ -4,10 +4,21 @@
 
 #include "libos/fs/inode.h"
 
+struct manifest;
+
+/*
+ * The measured manifest at `data`, or *ret_have false when size is 0. The start is refused when it
+ * does not let the host give key and arguments: nothing else gives them yet.
+ */
+[[nodiscard]] int boot_manifest(const void *data, size_t size, struct manifest *ret,
+                                bool *ret_have);
+
 /*
  * The sealed root the launch parameters name, or *ret stays NULL when they name none. Developer
  * mode, unprotected: the sealing key comes from the host in clear ("sealed-key"), and so does the
  * root it is checked against ("sealed-root"); the reader, its verification and its cache are those
  * of a protected start. "sealed-cache" bounds the cache in bytes.
+ * A manifest (or NULL) that pins a root overrides the launch parameters, and there must be an
+ * image.
  */
-[[nodiscard]] int boot_sealed_root(struct superblock **ret);
+[[nodiscard]] int boot_sealed_root(const struct manifest *m, struct superblock **ret);
