@@ -51,6 +51,7 @@ static int mount_optional(const char *where, struct superblock *sb, uint32_t fla
         r = r < 0 ? r : mount_add(where, sb, flags, source);
         if (r == -EROFS || r == -ENOENT) {
             libos_log(LOG_WARNING, "%s: not mounted, the root has no such directory", where);
+            super_free(sb);
             return 0;
         }
     }

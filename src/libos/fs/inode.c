@@ -200,3 +200,15 @@ struct superblock *super_alloc(const char *type, const struct super_ops *ops, ui
     }
     return sb;
 }
+
+void super_free(struct superblock *sb)
+{
+    if (sb == NULL) {
+        return;
+    }
+    inode_put(TAKE_PTR(sb->root));
+    if (sb->ops->free != NULL) {
+        sb->ops->free(sb);
+    }
+    kfree(sb);
+}

@@ -123,6 +123,8 @@ struct inode_ops {
 
 struct super_ops {
     int (*statfs)(struct superblock *sb, struct kstatfs *ret);
+    /* Everything but the superblock itself; the root inode is gone already. May be NULL. */
+    void (*free)(struct superblock *sb);
 };
 
 struct superblock {
@@ -192,4 +194,6 @@ bool in_group(uint32_t gid);
 
 /* A fresh device number for an anonymous superblock. */
 uint64_t super_new_dev(void);
+/* When nothing refers to the file system any more (tests; start-up that failed half-way). */
+void super_free(struct superblock *sb);
 struct superblock *super_alloc(const char *type, const struct super_ops *ops, uint32_t flags);

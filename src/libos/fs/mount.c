@@ -93,6 +93,9 @@ bool mount_read_only(const struct mount *m)
 
 void namespace_reset(void)
 {
+    struct list gone;
+
+    list_init(&gone);
     ns_lock();
     while (g_mounts.next != NULL && !list_empty(&g_mounts)) {
         struct mount *m = list_entry(g_mounts.prev, struct mount, node);
@@ -103,11 +106,18 @@ void namespace_reset(void)
             at.dentry->mounted = NULL;
         }
         list_remove(&m->node);
+        list_insert(&gone, &m->node);
         path_put(&root);
         path_put(&at);
-        kfree(m);
     }
     g_root = NULL;
     dcache_reset();
+    while (!list_empty(&gone)) {
+        struct mount *m = list_entry(gone.next, struct mount, node);
+
+        list_remove(&m->node);
+        super_free(m->sb);
+        kfree(m);
+    }
     ns_unlock();
 }

@@ -103,6 +103,12 @@ void fake_host_thread(void)
     }
 }
 
+void fake_host_thread_end(void)
+{
+    free(t_bounce.p);
+    t_bounce.p = NULL;
+}
+
 struct host_bounce *host_bounce(void)
 {
     fake_host_thread();

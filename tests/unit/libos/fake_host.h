@@ -37,3 +37,4 @@ void fake_host_fuzz(const uint8_t *data, size_t size);
 size_t fake_host_bounce_used(void);
 /* Gives the current thread its bounce area. */
 void fake_host_thread(void);
+void fake_host_thread_end(void);

@@ -311,6 +311,9 @@ void fake_thread_end(void)
         host_fd_closed(t_thread.host_wake_fd);
         close(t_thread.host_wake_fd);
     }
+    if (t_thread.tid != 1) { /* the first one still tears the namespace down */
+        fake_host_thread_end();
+    }
 }
 
 /* ---- signals ---- */

@@ -424,7 +424,15 @@ static int hostfs_statfs(struct superblock *sb, struct kstatfs *ret)
     return 0;
 }
 
-static const struct super_ops g_hostfs_super_ops = {.statfs = hostfs_statfs};
+static void hostfs_free(struct superblock *sb)
+{
+    struct hostfs_super *s = sb->priv;
+
+    (void)host_close(s->root_fd);
+    kfree(s);
+}
+
+static const struct super_ops g_hostfs_super_ops = {.statfs = hostfs_statfs, .free = hostfs_free};
 
 int hostfs_create(int root_fd, bool writable, struct superblock **ret)
 {

@@ -290,7 +290,12 @@ static int memfs_statfs(struct superblock *sb, struct kstatfs *ret)
     return 0;
 }
 
-static const struct super_ops g_memfs_super_ops = {.statfs = memfs_statfs};
+static void memfs_free(struct superblock *sb)
+{
+    kfree(sb->priv);
+}
+
+static const struct super_ops g_memfs_super_ops = {.statfs = memfs_statfs, .free = memfs_free};
 
 int memfs_create(const struct memfs_options *options, struct superblock **ret)
 {

@@ -488,7 +488,34 @@ static int ovl_statfs(struct superblock *sb, struct kstatfs *ret)
     return r;
 }
 
-static const struct super_ops g_ovl_super_ops = {.statfs = ovl_statfs};
+/* What differs from the lower keeps itself in memory: let it go. */
+static void unpin_all(struct ovl_super *s)
+{
+    for (size_t i = 0; i < OVL_BUCKETS; i++) {
+        for (struct ovl_inode *o = s->bucket[i]; o != NULL;) {
+            struct ovl_inode *next = o->next;
+
+            if (o->pinned) {
+                o->pinned = false;
+                inode_put(&o->inode);
+                next = s->bucket[i]; /* dropping one may drop others */
+            }
+            o = next;
+        }
+    }
+}
+
+static void ovl_free(struct superblock *sb)
+{
+    struct ovl_super *s = sb->priv;
+
+    unpin_all(s);
+    super_free(s->upper);
+    super_free(s->lower);
+    kfree(s);
+}
+
+static const struct super_ops g_ovl_super_ops = {.statfs = ovl_statfs, .free = ovl_free};
 
 int overlay_create(struct superblock *lower, struct superblock **ret)
 {
