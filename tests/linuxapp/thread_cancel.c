@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright 2026 The nacre authors */
-/* not: musl cancellation points differ */
+
 #include <pthread.h>
 #include <stdio.h>
 #include <time.h>

@@ -4,10 +4,9 @@
 /*
  * Delivery: the one place where a pending signal becomes a handler's frame, a stop or the end.
  *
- * Restarting a system call. Linux moves RIP back over the two bytes of `syscall`. Here the site may
- * have been rewritten into a jump, so RIP stays behind the call: without a handler the call is
- * dispatched again on the spot, and with one its frame carries a mark that makes rt_sigreturn
- * dispatch it again, provided the handler left RIP alone.
+ * Restarting a system call. Without a handler the call is dispatched again on the spot. With one,
+ * its frame says RIP of the `syscall` itself and RAX its number, as Linux has it; where the site
+ * was rewritten into a jump, that jump does the same.
  */
 
 #include <asm/unistd_64.h>

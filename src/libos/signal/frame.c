@@ -14,6 +14,7 @@
 #include <asm/sigcontext.h>
 #include <linux/signal.h>
 
+#include "libos/boot/rewrite.h"
 #include "libos/libos.h"
 #include "libos/mm/user.h"
 #include "libos/signal/state.h"
@@ -34,9 +35,6 @@
 
 #define USER_CS 0x33
 #define USER_SS 0x2b
-
-/* A bit of ours in uc_flags, above those Linux uses. */
-#define UC_NACRE_RESTART (1ull << 32)
 
 struct frame_context {
     uint64_t flags;
@@ -156,7 +154,8 @@ static void fill_context(struct frame *f, const struct cpu_context *ctx,
     mc->ax = ctx->rax;
     mc->cx = ctx->rcx;
     mc->sp = ctx->rsp;
-    mc->ip = ctx->rip;
+    /* As if the code were never rewritten: unwinders and musl's cancellation look at it. */
+    mc->ip = rewrite_original_rip(ctx->rip);
     mc->flags = ctx->rflags;
     mc->cs = USER_CS;
     mc->ss = USER_SS;
@@ -180,8 +179,8 @@ int signal_push_frame(struct cpu_context *ctx, int signo, const struct siginfo_k
     }
     fill_context(&f, ctx, s, mask, xsave);
     if (restart) {
-        f.uc.flags |= UC_NACRE_RESTART;
-        f.uc.mc.reserved1[7] = ctx->rip; /* the mark holds only while RIP is this */
+        /* Back to the call: the `syscall`, or the jump that took its place, runs again. */
+        f.uc.mc.ip -= 2;
     }
     if (signo == SIGSEGV || signo == SIGBUS) {
         f.uc.mc.cr2 = info->fault.addr;
@@ -228,7 +227,7 @@ static void take_context(struct cpu_context *ctx, const struct sigcontext_64 *mc
     ctx->rflags = (ctx->rflags & ~FRAME_EFLAGS) | (mc->flags & FRAME_EFLAGS);
 }
 
-int signal_pop_frame(struct cpu_context *ctx, bool *ret_restart)
+int signal_pop_frame(struct cpu_context *ctx)
 {
     struct thread *t = thread_current();
     struct signal_state *s = t->signals;
@@ -256,6 +255,5 @@ int signal_pop_frame(struct cpu_context *ctx, bool *ret_restart)
         s->altstack = uc.stack;
         s->altstack.flags &= (int32_t)(SS_DISABLE | ALTSTACK_AUTODISARM);
     }
-    *ret_restart = (uc.flags & UC_NACRE_RESTART) != 0 && uc.mc.reserved1[7] == ctx->rip;
     return 0;
 }

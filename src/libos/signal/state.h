@@ -91,10 +91,11 @@ enum signal_default signal_default_of(int signo);
 void signal_recompute(struct thread *t);
 
 /* Builds a handler's frame on the application's stack and points ctx at the handler. -EFAULT when
- * the stack cannot take it. `restart`: rt_sigreturn of this frame runs the call in ctx again. */
+ * the stack cannot take it. `restart`: rt_sigreturn of this frame runs the call in ctx again,
+ * whose number is in ctx->rax. */
 [[nodiscard]] int signal_push_frame(struct cpu_context *ctx, int signo,
                                     const struct siginfo_kernel *info,
                                     const struct signal_action *action, uint64_t mask,
                                     bool restart);
-/* rt_sigreturn. *ret_restart as above. */
-[[nodiscard]] int signal_pop_frame(struct cpu_context *ctx, bool *ret_restart);
+/* rt_sigreturn. */
+[[nodiscard]] int signal_pop_frame(struct cpu_context *ctx);

@@ -198,21 +198,11 @@ SYSCALL_0(rt_sigreturn)
 {
     struct thread *t = thread_current();
     struct cpu_context *ctx = t->context;
-    bool restart = false;
 
-    if (signal_pop_frame(ctx, &restart) < 0) {
+    if (signal_pop_frame(ctx) < 0) {
         signal_force(SIGSEGV, SI_KERNEL, 0);
     }
     (void)__atomic_or_fetch(&t->work, WORK_FULL_RETURN, __ATOMIC_RELEASE);
-    if (restart) {
-        const uint64_t args[6] = {ctx->rdi, ctx->rsi, ctx->rdx, ctx->r10, ctx->r8, ctx->r9};
-        const int64_t number = (int64_t)ctx->rax;
-
-        ctx->rax = (uint64_t)syscall_dispatch((uint64_t)number, args);
-        /* Interrupted again: resolve it as the call it is, not as rt_sigreturn. */
-        signal_deliver(ctx, number);
-        (void)__atomic_or_fetch(&t->work, WORK_FULL_RETURN, __ATOMIC_RELEASE);
-    }
     return (int64_t)ctx->rax;
 }
 
