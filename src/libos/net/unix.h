@@ -49,3 +49,22 @@ struct unix_sock {
 extern const struct sock_ops unix_ops;
 struct unix_sock *unix_of(struct socket *s);
 void unix_put(struct unix_sock *u);
+
+/* Between unix.c and unix_message.c. */
+struct unix_sock *unix_get(struct unix_sock *u);
+/* The peer with a reference, or NULL. */
+struct unix_sock *unix_get_peer(struct unix_sock *u);
+/* The socket an address leads to, with a reference. */
+[[nodiscard]] int unix_find_target(const struct sock_addr *a, int type, struct unix_sock **ret);
+void unix_copy_name(struct unix_sock *u, struct sock_addr *ret);
+struct ucred_ unix_own_cred(void);
+void unix_packet_free(struct packet *p);
+int64_t unix_send(struct socket *s, struct sock_msg *m);
+int64_t unix_receive(struct socket *s, struct sock_msg *m);
+
+/* Room for `size` more bytes in the receiver's queue? Under its lock. A single message larger than
+ * the limit was refused before. */
+static inline bool unix_has_room(const struct unix_sock *to, size_t size)
+{
+    return to->queued == 0 || to->queued + size <= UNIX_BUFFER;
+}
