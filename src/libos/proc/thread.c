@@ -261,7 +261,8 @@ static void drop_thread(struct thread *t)
 
 /* Has the host start the thread on its slot; another slot if this one's last thread is not quite
  * gone yet. */
-#define START_TRIES 16
+/* Threads that just ended need a moment on the host until their slot is free again. */
+#define START_TRIES 1000
 
 static int start_on_slot(struct thread *t, const struct clone_request *q)
 {
