@@ -183,7 +183,7 @@ FUNCTION hostcall_leave
     xsave64 %gs:TP_XSAVE
     movl $TP_STATE_HOSTCALL, %gs:TP_STATE
 .Lleave:
-    SCRUB_VECTORS vector_init(%rip)
+    SCRUB_VECTORS vector_init(%rip), 24+vector_init(%rip)
     movq %gs:TP_URET, %rbx
     movq %gs:TP_URSP, %rsp
     movq %gs:TP_URBP, %rbp

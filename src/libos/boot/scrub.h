@@ -6,15 +6,15 @@
 
 /*
  * Puts every vector register, mask register and MXCSR into the initial state, so that the host
- * finds nothing of ours in them. `init` is an XSAVE area whose XSTATE_BV is zero. Clobbers EAX, ECX,
- * EDX.
+ * finds nothing of ours in them. `init` is an XSAVE area whose XSTATE_BV is zero, `mxcsr` the MXCSR in
+ * it. Clobbers EAX, ECX, EDX.
  *
  * XRSTOR of everything is microcode of some 250 cycles. XGETBV with ECX = 1 (XINUSE, SDM volume 1,
  * 13.6) tells which components may differ from their initial state: it may name too many, never too
  * few. When they are SSE, AVX and AVX-512 alone, plain instructions do; anything else (x87, tiles,
  * PKRU, what comes after) goes the long way. XMM registers are cleared whatever XINUSE says of them.
  */
-.macro SCRUB_VECTORS init
+.macro SCRUB_VECTORS init, mxcsr
     movl $1, %ecx
     xgetbv
     testl %edx, %edx
@@ -53,7 +53,7 @@
     kxorw %k\i, %k\i, %k\i
     .endr
 .Lscrub_mxcsr_\@:
-    ldmxcsr 24+\init
+    ldmxcsr \mxcsr
     jmp .Lscrub_done_\@
 .Lscrub_all_\@:
     movl $-1, %eax

@@ -14,7 +14,7 @@ scrub_between:
     movl $-1, %eax
     movl $-1, %edx
     xrstor64 (%rdi)
-    SCRUB_VECTORS (%r8)
+    SCRUB_VECTORS (%r8), 24(%r8)
     movl $-1, %eax
     movl $-1, %edx
     xsave64 (%rsi)
