@@ -260,8 +260,7 @@ static void drop_thread(struct thread *t)
 }
 
 /* Has the host start the thread on its slot; another slot if this one's last thread is not quite
- * gone yet. */
-/* Threads that just ended need a moment on the host until their slot is free again. */
+ * gone yet: threads that just ended need a moment on the host until their slot is free again. */
 #define START_TRIES 1000
 
 static int start_on_slot(struct thread *t, const struct clone_request *q)
