@@ -134,7 +134,9 @@ def main():
         print("1..0 # SKIP chroot, the native side of the comparison, needs root")
         return 0
     root = os.path.join(args.cache, "root")
-    subprocess.run([os.path.join(HERE, "make-root"), root] + PACKAGES, check=True)
+    if subprocess.run([os.path.join(HERE, "make-root"), root] + PACKAGES, check=False).returncode:
+        print("1..0 # SKIP the Debian root cannot be made: mmdebstrap and a Debian mirror are needed")
+        return 0
     print(f"1..{len(table)}")
     failed = 0
     options = ["--no-rewrite"] if args.no_rewrite else []
