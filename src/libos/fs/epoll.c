@@ -42,6 +42,7 @@ struct epoll {
     struct waitq waiters;              /* epoll_wait callers and outer polls */
     struct item *bucket[ITEM_BUCKETS]; /* by id; lock */
     uint64_t next_id;
+    uint32_t item_count; /* written under lock, read without */
     uint32_t host_items;
     int host_fd;            /* the mirror; -1: none */
     int32_t leader_wake_fd; /* registered in the mirror; -1: none */
@@ -55,7 +56,7 @@ struct epoll {
 struct item {
     struct list node;       /* epoll.items */
     struct list ready_node; /* epoll.ready */
-    struct list file_node;  /* file.epoll_items; file.epoll_lock */
+    struct list file_node;  /* file.epoll_items; g_close_lock */
     struct item *id_next;
     struct epoll *ep;
     struct file *file; /* not a reference: closing takes the item away first */
@@ -198,12 +199,14 @@ static void mirror_remove(struct item *it)
 
 /* ---- items ---- */
 
-static struct item *item_find(struct epoll *ep, const struct file *f, int fd)
+/* Under g_close_lock, which guards the file's list: one item for each epoll and descriptor the file
+ * is in, while an epoll may watch tens of thousands of files. */
+static struct item *item_find(const struct epoll *ep, const struct file *f, int fd)
 {
-    list_for_each (n, &ep->items) {
-        struct item *it = list_entry(n, struct item, node);
+    list_for_each (n, &f->epoll_items) {
+        struct item *it = list_entry(n, struct item, file_node);
 
-        if (it->file == f && it->fd == fd) {
+        if (it->ep == ep && it->fd == fd) {
             return it;
         }
     }
@@ -242,6 +245,7 @@ static void item_destroy(struct item *it)
     }
     *link = it->id_next;
     list_remove(&it->node);
+    (void)__atomic_sub_fetch(&ep->item_count, 1, __ATOMIC_RELAXED);
     kfree(it);
 }
 
@@ -340,6 +344,7 @@ static int ctl_add(struct epoll *ep, struct file *f, int fd, const struct epoll_
     it->id_next = ep->bucket[it->id % ITEM_BUCKETS];
     ep->bucket[it->id % ITEM_BUCKETS] = it;
     list_insert(&ep->items, &it->node);
+    (void)__atomic_add_fetch(&ep->item_count, 1, __ATOMIC_RELAXED);
     list_insert(&f->epoll_items, &it->file_node);
     ep->depth = MAX(ep->depth, depth_of(f));
     if (item_poll(it, /*attach=*/true) != 0) {
@@ -413,6 +418,13 @@ int epoll_control(struct file *epf, int op, int fd, struct file *f, const struct
     mutex_unlock(&ep->lock);
     mutex_unlock(&g_close_lock);
     return r;
+}
+
+uint32_t epoll_item_count(const struct file *f)
+{
+    const struct epoll *ep = epoll_of(f);
+
+    return ep == NULL ? 0 : __atomic_load_n(&ep->item_count, __ATOMIC_RELAXED);
 }
 
 /* ---- waiting ---- */

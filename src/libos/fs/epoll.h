@@ -12,6 +12,8 @@
 [[nodiscard]] int epoll_create_file(struct file **ret);
 [[nodiscard]] int epoll_control(struct file *epf, int op, int fd, struct file *f,
                                 const struct epoll_event *ev);
+/* How many descriptors it watches: no more events can be ready at once. 0 when it is no epoll. */
+uint32_t epoll_item_count(const struct file *f);
 /* `deadline` 0: do not wait. Number of events, or -EINTR, -EINVAL. */
 [[nodiscard]] int epoll_wait_events(struct file *epf, struct epoll_event *out, int max,
                                     uint64_t deadline);

@@ -258,6 +258,13 @@ static int pseudo_open(struct inode *inode, struct file *f)
     if (S_ISDIR(inode->mode)) {
         return 0;
     }
+    if (e->check_open != NULL) {
+        int r = e->check_open(pseudo_of(inode)->arg);
+
+        if (r < 0) {
+            return r;
+        }
+    }
     if (e->ops != NULL) {
         f->ops = e->ops;
         f->priv = (void *)(uintptr_t)pseudo_of(inode)->arg;

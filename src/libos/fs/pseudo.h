@@ -28,6 +28,7 @@ struct pseudo_entry {
     int (*magic)(uint64_t arg, struct path *ret);
     /* S_IFCHR and files with operations of their own */
     const struct file_ops *ops;
+    int (*check_open)(uint64_t arg); /* NULL: may always be opened */
     uint64_t rdev;
     uint64_t arg;
 };

@@ -241,6 +241,8 @@ static int make_thread(const struct clone_request *q, struct thread **ret)
         return r;
     }
     __builtin_memcpy(t->comm, self->comm, sizeof(t->comm));
+    __builtin_memcpy(t->affinity, self->affinity, sizeof(t->affinity));
+    t->nice = self->nice;
     if ((q->flags & CLONE_SETTLS) != 0) {
         t->fs_base = q->tls;
     } else {

@@ -45,6 +45,8 @@ struct signal_state; /* signal/signal.h: mask, pending, alternate stack */
 #define WORK_EXIT        4u /* the process ends: go */
 #define WORK_FULL_RETURN 2u /* ctx was replaced (rt_sigreturn): give back every register */
 
+#define CPU_MASK_SIZE 128u /* 1024 processors */
+
 struct thread {
     uint32_t work; /* WORK_*: look before going back to the application; entry.S looks too */
     struct list node;
@@ -52,6 +54,8 @@ struct thread {
     struct process *process;
     int32_t tid;
     char comm[16];
+    int32_t nice;                    /* -20..19: remembered, the host schedules */
+    uint8_t affinity[CPU_MASK_SIZE]; /* the last wish; no bit set: none */
     uint64_t fs_base;
     uint64_t clear_child_tid; /* user address or 0 */
     uint64_t robust_list;

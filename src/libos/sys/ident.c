@@ -442,22 +442,6 @@ SYSCALL_2(setrlimit, uint32_t, resource, uint64_t, user_limit)
     return user_limit == 0 ? -EFAULT : do_limits(0, resource, user_limit, 0);
 }
 
-SYSCALL_2(getpriority, int, which, int32_t, who)
-{
-    if (which < PRIO_PROCESS || which > PRIO_USER) {
-        return -EINVAL;
-    }
-    return 20; /* the raw call answers 20 - nice */
-}
-
-SYSCALL_3(setpriority, int, which, int32_t, who, int, nice)
-{
-    if (which < PRIO_PROCESS || which > PRIO_USER) {
-        return -EINVAL;
-    }
-    return nice < 0 && process_current()->euid != 0 ? -EACCES : 0;
-}
-
 /* --- capabilities: none, as an unprivileged process sees it --- */
 
 SYSCALL_2(capget, uint64_t, user_header, uint64_t, user_data)

@@ -396,7 +396,7 @@ static int64_t epoll_wait_common(int epfd, uint64_t user_events, int max, uint64
     if (epf == NULL) {
         return -EBADF;
     }
-    max = MIN(max, 1024); /* the rest comes with the next call */
+    max = MIN(max, MAX((int)ARRAY_COUNT(fast), (int)epoll_item_count(epf))); /* all there can be */
     if (max > (int)ARRAY_COUNT(fast)) {
         events = slow = kmalloc((size_t)max * sizeof(events[0]));
         if (events == NULL) {

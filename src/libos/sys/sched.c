@@ -3,6 +3,7 @@
 
 /* Scheduling calls. The host schedules; what is reported is what it says, checked for sense. */
 
+#include <linux/resource.h>
 #include <linux/sched.h>
 #include <linux/sched/types.h>
 
@@ -12,9 +13,8 @@
 #include "libos/sys/syscall.h"
 #include "libos/time/clock.h"
 
-#define CPU_MASK_SIZE 128u /* 1024 processors */
-#define PRIORITY_MIN  1
-#define PRIORITY_MAX  99
+#define PRIORITY_MIN 1
+#define PRIORITY_MAX 99
 
 SYSCALL_0(sched_yield)
 {
@@ -40,19 +40,47 @@ static int check_thread(int32_t pid)
     return 0;
 }
 
+/* The thread `pid` names, with a reference. The affinity calls know no invalid id, only absent
+ * ones. */
+static struct thread *affinity_thread(int32_t pid)
+{
+    return thread_find(process_current(), pid == 0 ? thread_current()->tid : pid);
+}
+
+/* What the host allows, narrowed to the thread's wish where the two meet. Returns the bytes the
+ * host gave. */
+static int read_affinity(const struct thread *t, uint8_t mask[static CPU_MASK_SIZE])
+{
+    uint8_t both[CPU_MASK_SIZE];
+    bool meet = false;
+    const int r = host_getaffinity(mask, CPU_MASK_SIZE);
+
+    for (size_t i = 0; r >= 0 && i < CPU_MASK_SIZE; i++) {
+        both[i] = mask[i] & t->affinity[i];
+        meet = meet || both[i] != 0;
+    }
+    if (meet) {
+        __builtin_memcpy(mask, both, CPU_MASK_SIZE);
+    }
+    return r;
+}
+
 SYSCALL_3(sched_getaffinity, int32_t, pid, uint64_t, size, uint64_t, user_mask)
 {
     uint8_t mask[CPU_MASK_SIZE] = {0};
-    int r = check_thread(pid);
+    struct thread *t;
     size_t n;
+    int r;
 
-    if (r < 0) {
-        return r;
-    }
     if (size % sizeof(uint64_t) != 0) {
         return -EINVAL;
     }
-    r = host_getaffinity(mask, sizeof(mask));
+    t = affinity_thread(pid);
+    if (t == NULL) {
+        return -ESRCH;
+    }
+    r = read_affinity(t, mask);
+    thread_put(t);
     if (r < 0) {
         return r;
     }
@@ -66,29 +94,96 @@ SYSCALL_3(sched_getaffinity, int32_t, pid, uint64_t, size, uint64_t, user_mask)
     return r < 0 ? r : (int64_t)n;
 }
 
-/* Accepted when it names at least one processor we may use: a wish the host is not bound by. */
+/* Remembered when it names at least one processor we may use: a wish the host is not bound by. */
 SYSCALL_3(sched_setaffinity, int32_t, pid, uint64_t, size, uint64_t, user_mask)
 {
     uint8_t wish[CPU_MASK_SIZE] = {0};
     uint8_t have[CPU_MASK_SIZE] = {0};
-    int r = check_thread(pid);
+    struct thread *t;
+    bool any = false;
+    int r;
 
-    if (r < 0) {
-        return r;
-    }
     if (user_copy_in(wish, user_mask, MIN(size, (uint64_t)sizeof(wish))) < 0) {
         return -EFAULT;
     }
-    r = host_getaffinity(have, sizeof(have));
-    if (r < 0) {
-        return r;
+    t = affinity_thread(pid);
+    if (t == NULL) {
+        return -ESRCH;
     }
-    for (size_t i = 0; i < sizeof(wish); i++) {
-        if ((wish[i] & have[i]) != 0) {
-            return 0;
+    r = host_getaffinity(have, sizeof(have));
+    for (size_t i = 0; r >= 0 && i < sizeof(wish); i++) {
+        wish[i] &= have[i];
+        any = any || wish[i] != 0;
+    }
+    if (r >= 0 && any) {
+        __builtin_memcpy(t->affinity, wish, sizeof(wish));
+    }
+    thread_put(t);
+    return r < 0 ? r : any ? 0 : -EINVAL;
+}
+
+/* --- niceness: of one thread, or of all there are (group and user name the whole process) --- */
+
+#define NICE_LEAST (-20)
+#define NICE_MOST  19
+
+/* Whether `who` under `which` names thread t. */
+static bool priority_names(int which, int32_t who, const struct thread *t)
+{
+    const struct process *p = t->process;
+
+    switch (which) {
+    case PRIO_PROCESS: return t->tid == (who == 0 ? thread_current()->tid : who);
+    case PRIO_PGRP: return who == 0 || who == p->pid;
+    default: return who == 0 ? p->uid == process_current()->uid : p->uid == (uint32_t)who;
+    }
+}
+
+SYSCALL_2(getpriority, int, which, int32_t, who)
+{
+    struct process *p = process_current();
+    int64_t best = -ESRCH;
+
+    if (which < PRIO_PROCESS || which > PRIO_USER) {
+        return -EINVAL;
+    }
+    mutex_lock(&p->threads_lock);
+    list_for_each (it, &p->threads) {
+        const struct thread *t = list_entry(it, struct thread, node);
+
+        if (priority_names(which, who, t)) {
+            best = MAX(best, (int64_t)(20 - t->nice)); /* the raw call answers 20 - nice */
         }
     }
-    return -EINVAL;
+    mutex_unlock(&p->threads_lock);
+    return best;
+}
+
+SYSCALL_3(setpriority, int, which, int32_t, who, int, nice)
+{
+    struct process *p = process_current();
+    int64_t r = -ESRCH;
+
+    if (which < PRIO_PROCESS || which > PRIO_USER) {
+        return -EINVAL;
+    }
+    nice = MIN(MAX(nice, NICE_LEAST), NICE_MOST);
+    mutex_lock(&p->threads_lock);
+    list_for_each (it, &p->threads) {
+        struct thread *t = list_entry(it, struct thread, node);
+
+        if (!priority_names(which, who, t)) {
+            continue;
+        }
+        if (nice < t->nice && p->euid != 0) {
+            r = -EACCES;
+        } else {
+            t->nice = nice;
+            r = r == -ESRCH ? 0 : r;
+        }
+    }
+    mutex_unlock(&p->threads_lock);
+    return r;
 }
 
 SYSCALL_3(getcpu, uint64_t, user_cpu, uint64_t, user_node, uint64_t, unused)

@@ -3,11 +3,14 @@
 
 #include "libos/fs/devfs/devfs.h"
 
+#include <asm/ioctls.h>
+#include <asm/termbits.h>
 #include <linux/magic.h>
 
 #include "libos/fs/fd_table.h"
 #include "libos/fs/poll.h"
 #include "libos/fs/pseudo.h"
+#include "libos/host/host.h"
 #include "libos/lib/random.h"
 #include "libos/mm/kmem.h"
 
@@ -165,6 +168,23 @@ static const struct file_ops g_tty_ops = {
     .host_fd = tty_host_fd,
 };
 
+/* /dev/tty is there for a process with a terminal: one of its standard streams must be one. A
+ * character device that is none (/dev/null) would make programs believe that somebody can answer.
+ */
+static int tty_check_open(uint64_t arg)
+{
+    for (int fd = 0; fd < 3; fd++) {
+        _cleanup_file_ struct file *f = fd_get(fd);
+        struct termios settings;
+
+        if (f != NULL && S_ISCHR(f->inode->mode) && f->ops->host_fd != NULL &&
+            host_ioctl(f->ops->host_fd(f), TCGETS, &settings, sizeof(settings)) >= 0) {
+            return 0;
+        }
+    }
+    return -ENXIO;
+}
+
 static int link_fd(uint64_t arg, struct strbuf *out)
 {
     strbuf_puts(out, "/proc/self/fd");
@@ -197,7 +217,11 @@ static const struct pseudo_entry g_dev[] = {
     {.name = "full", .mode = S_IFCHR | 0666, .ops = &g_full_ops, .rdev = MAKEDEV(1, 7)},
     {.name = "random", .mode = S_IFCHR | 0666, .ops = &g_random_ops, .rdev = MAKEDEV(1, 8)},
     {.name = "urandom", .mode = S_IFCHR | 0666, .ops = &g_random_ops, .rdev = MAKEDEV(1, 9)},
-    {.name = "tty", .mode = S_IFCHR | 0666, .ops = &g_tty_ops, .rdev = MAKEDEV(5, 0)},
+    {.name = "tty",
+     .mode = S_IFCHR | 0666,
+     .ops = &g_tty_ops,
+     .check_open = tty_check_open,
+     .rdev = MAKEDEV(5, 0)},
     {.name = "console", .mode = S_IFCHR | 0600, .ops = &g_tty_ops, .rdev = MAKEDEV(5, 1)},
     {.name = "stdin", .mode = S_IFLNK | 0777, .link = link_stream, .arg = 1},
     {.name = "stdout", .mode = S_IFLNK | 0777, .link = link_stream, .arg = 2},
