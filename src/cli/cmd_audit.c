@@ -12,11 +12,11 @@ static int audit_verify_verb(int argc, char **argv, struct error **err)
 {
     const char *expect_text = NULL;
     bool json = false;
-    const struct arg_option options[] = {
-        {"expect", 0, ARG_STRING, "HASH", "a hash printed earlier, which must still occur",
-         &expect_text},
-        {"json", 0, ARG_FLAG, NULL, "print JSON", &json},
-        {NULL}};
+    const struct arg_option options[] = {{"expect", 0, ARG_STRING, "HASH",
+                                          "a hash printed earlier, which must still occur",
+                                          &expect_text},
+                                         {"json", 0, ARG_FLAG, NULL, "print JSON", &json},
+                                         {NULL}};
     const struct arg_spec spec = {
         .verb = "nacre audit verify",
         .synopsis = "[OPTIONS] FILE",
@@ -51,9 +51,8 @@ static int audit_verify_verb(int argc, char **argv, struct error **err)
         printf("{\"lines\": %llu, \"last_hash\": \"%s\", \"incomplete_last_line\": %s}\n",
                (unsigned long long)sum.lines, hex, sum.torn ? "true" : "false");
     } else {
-        printf("%s: %llu lines, unbroken; last hash %s%s\n", argv[0],
-               (unsigned long long)sum.lines, hex,
-               sum.torn ? " (an incomplete line follows: a crash, or CAS is writing)" : "");
+        printf("%s: %llu lines, unbroken; last hash %s%s\n", argv[0], (unsigned long long)sum.lines,
+               hex, sum.torn ? " (an incomplete line follows: a crash, or CAS is writing)" : "");
     }
     return CLI_OK;
 }

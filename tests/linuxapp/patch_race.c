@@ -23,7 +23,8 @@
 SITE(0)
 SITE(1)
 SITE(2)
-SITE(3) SITE(4) SITE(5) SITE(6) SITE(7)
+SITE(3)
+SITE(4) SITE(5) SITE(6) SITE(7)
 
     static long (*const sites[])(void) = {site0, site1, site2, site3, site4, site5, site6, site7};
 static pthread_barrier_t barrier;

@@ -94,7 +94,7 @@ static void test_everything_comes_back(void **state)
     assert_int_equal(sb->ops->statfs(sb, &fs), 0);
     assert_int_equal(fs.magic, 0xe0f5e1e2);
     assert_int_equal(fs.blocks, g_image.blocks);
-    sealed_destroy(sb);
+    super_free(sb);
 }
 
 static void test_names_of_one_file_are_one_inode(void **state)
@@ -109,7 +109,7 @@ static void test_names_of_one_file_are_one_inode(void **state)
     assert_null(sealed_find(sb, "etc/passwd/x"));
     inode_put(a);
     inode_put(b);
-    sealed_destroy(sb);
+    super_free(sb);
 }
 
 static void test_xattrs(void **state)
@@ -131,7 +131,7 @@ static void test_xattrs(void **state)
     assert_string_equal(buf, "user.colour");
     fake_set_ids(0, 0);
     inode_put(i);
-    sealed_destroy(sb);
+    super_free(sb);
 }
 
 /* One byte changed at a time, in every block of the file, at a place that differs from block to
@@ -156,7 +156,7 @@ static void test_a_changed_byte_anywhere_is_an_error(void **state)
             if (w.errors == 0 || st.faults == 0) {
                 fail_msg("byte %zu was changed and nothing noticed", at);
             }
-            sealed_destroy(sb);
+            super_free(sb);
         } else {
             assert_true(r == -EBADMSG || r == -EKEYREJECTED || r == -EPROTONOSUPPORT || r == -EIO);
         }
@@ -217,7 +217,7 @@ static void test_wrong_key_wrong_root_and_another_image_are_refused(void **state
     /* another image of the same key: only the root tells */
     sealed_image_make(&other, SMALL - 5000, 1);
     assert_int_equal(sealed_image_open(&other, other.size, g_image.key, NULL, 0, NULL, &sb), 0);
-    sealed_destroy(sb);
+    super_free(sb);
     assert_int_equal(sealed_image_open(&other, other.size, g_image.key, g_image.root, 0, NULL, &sb),
                      -EKEYREJECTED);
     sealed_image_done(&other);
@@ -242,7 +242,7 @@ static void test_blocks_that_change_places_are_refused(void **state)
         sealed_image_open(&g_image, g_image.size, g_image.key, g_image.root, 0, NULL, &sb), 0);
     sealed_walk(&g_image, sb, &w);
     assert_true(w.errors >= 2);
-    sealed_destroy(sb);
+    super_free(sb);
     memcpy(g_image.data + a, kept, sizeof(kept));
 }
 
@@ -270,7 +270,7 @@ static void test_what_was_read_stays_when_the_file_changes(void **state)
     sealed_walk(&g_image, sb, &w);
     assert_true(w.errors > 0);
     inode_put(big);
-    sealed_destroy(sb);
+    super_free(sb);
     close(fd);
 }
 
@@ -289,7 +289,7 @@ static void test_a_file_cut_under_the_mapping_is_an_error(void **state)
             fake_sealed_cut_at(0); /* and nothing half-copied stayed behind */
             sealed_walk(&g_image, sb, &w);
             assert_int_equal(w.errors, 0);
-            sealed_destroy(sb);
+            super_free(sb);
         }
     }
 }
@@ -311,7 +311,7 @@ static void test_the_cache_is_bounded(void **state)
     sealed_stats(sb, &st);
     assert_int_equal(st.bytes, 1u << 20);
     assert_true(st.evicted > large.blocks / 2);
-    sealed_destroy(sb);
+    super_free(sb);
     sealed_image_done(&large);
 }
 
@@ -332,7 +332,7 @@ static void test_failing_allocations(void **state)
             clean = w.no_memory == 0 && fake_alloc_count() < n;
             assert_int_equal(w.errors, 0);
             fake_alloc_fail_at(0);
-            sealed_destroy(sb);
+            super_free(sb);
         } else {
             assert_int_equal(r, -ENOMEM);
         }
@@ -396,7 +396,7 @@ static void test_threads_share_a_small_cache(void **state)
         assert_int_equal(r[i].wrong, 0);
         inode_put(r[i].inode);
     }
-    sealed_destroy(sb);
+    super_free(sb);
 }
 
 /* ---- by system call, under the overlay ---- */

@@ -259,12 +259,20 @@ static int sealed_statfs(struct superblock *sb, struct kstatfs *ret)
     return 0;
 }
 
-static const struct super_ops g_sealed_super_ops = {.statfs = sealed_statfs};
-
 static size_t super_pages(void)
 {
     return page_align_up(sizeof(struct sealed_super)) >> NACRE_PAGE_SHIFT;
 }
+
+static void sealed_free(struct superblock *sb)
+{
+    struct sealed_super *s = sb->priv;
+
+    store_close(&s->store);
+    kpages_free(s, super_pages());
+}
+
+static const struct super_ops g_sealed_super_ops = {.statfs = sealed_statfs, .free = sealed_free};
 
 static int read_root(struct sealed_super *s)
 {
@@ -314,16 +322,6 @@ int sealed_create(const struct sealed_options *options, struct superblock **ret)
     }
     *ret = sb;
     return 0;
-}
-
-void sealed_destroy(struct superblock *sb)
-{
-    struct sealed_super *s = sb->priv;
-
-    inode_put(sb->root);
-    store_close(&s->store);
-    kpages_free(s, super_pages());
-    kfree(sb);
 }
 
 void sealed_stats(struct superblock *sb, struct sealed_stats *ret)

@@ -28,8 +28,6 @@ uint64_t sealed_default_cache(uint64_t memory_limit);
 /* Checks the superblock against key and root and reads the root directory. The reason of a failure
  * is logged. -EKEYREJECTED: another key or another image; -EBADMSG: changed; -EPROTONOSUPPORT. */
 [[nodiscard]] int sealed_create(const struct sealed_options *options, struct superblock **ret);
-/* For tests: nothing may be open. */
-void sealed_destroy(struct superblock *sb);
 
 struct sealed_stats {
     uint64_t opened;  /* blocks decrypted */
