@@ -79,8 +79,13 @@ loader_enter:
     .cfi_adjust_cfa_offset -8
     popq %rbp
     .cfi_adjust_cfa_offset -8
-    ret
-    .cfi_adjust_cfa_offset 56 + 8
+    /* The return predictor followed the enclave's calls and returns; jumps have their own. */
+    popq %rcx
+    .cfi_adjust_cfa_offset -8
+    .cfi_register %rip, %rcx
+    jmp *%rcx
+    .cfi_restore %rip
+    .cfi_adjust_cfa_offset 64 + 8
 .Lrestore_control:
     fnclex
     ldmxcsr (%rsp)

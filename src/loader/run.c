@@ -34,10 +34,10 @@ static void describe_death(char *dst, size_t size, const struct sgx_enclave_run 
                        : "inside the enclave with no SSA frame left to handle it");
 }
 
-static enum thread_end serve_exit(struct loader_thread *t)
+static enum thread_end serve_exit(struct loader_thread *t, uint64_t *args)
 {
     switch (t->block->exit) {
-    case EXIT_HOSTCALL: t->block->result = hostcall_serve(t); return t->end;
+    case EXIT_HOSTCALL: t->block->result = hostcall_serve(t, args); return t->end;
     case EXIT_RESUME: return t->level > 0 ? THREAD_RESUMES : THREAD_ABORTS;
     case EXIT_THREAD_DONE: return THREAD_DONE;
     default: t->abort_reason = t->block->args[0]; return THREAD_ABORTS;
@@ -60,6 +60,7 @@ enum thread_end run_serve(struct loader_thread *t, enum enclave_entry entry, uin
 {
     struct sgx_enclave_run run = {.tcs = t->tcs};
     unsigned int function = ENCLU_EENTER;
+    uint64_t args[HOSTCALL_ARGS];
 
     for (;;) {
         /* The only place that enters, see enter.S. */
@@ -71,7 +72,7 @@ enum thread_end run_serve(struct loader_thread *t, enum enclave_entry entry, uin
             __atomic_store_n(&t->resuming, false, __ATOMIC_SEQ_CST);
         }
         if (likely(r == 0 && run.function == ENCLU_EEXIT)) {
-            end = serve_exit(t);
+            end = serve_exit(t, args);
             if (likely(end == THREAD_GOES_ON)) {
                 entry = ENTRY_RETURN;
                 argument = 0;

@@ -119,8 +119,10 @@ void threads_free_spare(struct loader *l);
 
 /* --- hostcalls/dispatch.c --- */
 
-/* Serves block->number and returns the result. */
-int64_t hostcall_serve(struct loader_thread *t);
+/* Serves block->number and returns the result. `args` is room for HOSTCALL_ARGS: in the caller's
+ * frame, so that this is a jump to the call and not one more return after its system call, from
+ * where the kernel leaves the processor no returns it could predict. */
+int64_t hostcall_serve(struct loader_thread *t, uint64_t *args);
 
 /* --- params.c --- */
 

@@ -264,7 +264,10 @@ soft_after_enclu:
     mov     -32(%rbp), %r14
     mov     -40(%rbp), %r15
     leave
-    ret
+    /* The enclave called and returned in between, as often as it liked: the return predictor knows
+     * nothing of this caller any more, the predictor of jumps does. */
+    pop     %rcx
+    jmp     *%rcx
 .Lhandler:
     /* handler(rdi, rsi, rdx, rsp, r8, r9, run); RSP may have moved: the enclave may have pushed
      * data. The next entry sees it where it is now. */

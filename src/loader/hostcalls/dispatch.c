@@ -10,15 +10,14 @@ static const hostcall_function functions[HOSTCALL_MAX] = {
 #undef X
 };
 
-int64_t hostcall_serve(struct loader_thread *t)
+int64_t hostcall_serve(struct loader_thread *t, uint64_t *args)
 {
     const struct hostcall_block *b = t->block;
     const uint32_t number = b->number;
-    uint64_t args[HOSTCALL_ARGS];
 
     if (unlikely(number >= HOSTCALL_MAX || functions[number] == NULL)) {
         return -ENOSYS;
     }
-    __builtin_memcpy(args, b->args, sizeof(args)); /* the block may serve a nested entry */
+    __builtin_memcpy(args, b->args, sizeof(b->args)); /* the block may serve a nested entry */
     return functions[number](t, args);
 }

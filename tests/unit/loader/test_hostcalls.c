@@ -47,7 +47,7 @@ static int64_t call(uint32_t number, uint64_t a0, uint64_t a1, uint64_t a2, uint
     g_thread->block->args[3] = a3;
     g_thread->block->args[4] = 0;
     g_thread->block->args[5] = 0;
-    return hostcall_serve(g_thread);
+    return hostcall_serve(g_thread, (uint64_t[HOSTCALL_ARGS]){});
 }
 
 static void test_dispatch_numbers_outside_the_table_are_enosys(void **state)
