@@ -12,6 +12,7 @@ reported. Prints TAP. Needs root for chroot, and a mirror (mmdebstrap) unless th
 import argparse
 import json
 import os
+import re
 import select
 import subprocess
 import sys
@@ -28,6 +29,7 @@ MODULES = ("test_os test_posix test_io test_fileio test_mmap test_threading test
 CASE_SECONDS = 60     # without a line from the driver: the case hangs
 MODULE_SECONDS = 900
 RESTARTS = 8          # processes per module that may hang or die
+FORK = re.compile(r"\bfork|_fork_exec|posix_spawn|forkpty|fork_", re.I)
 BAD = {"fail", "error", "hang", "died", "unexpected", "skip", "missing"}
 
 
@@ -39,7 +41,8 @@ def watch(process, results):
         left = min(CASE_SECONDS, deadline - time.monotonic())
         ready = select.select([process.stderr], [], [], max(left, 0))[0]
         if not ready:
-            return current, {"status": "hang", "text": tail.decode(errors="replace"), "process": False}
+            text = tail.decode(errors="replace")  # a thread that could not fork leaves the case waiting for it
+            return current, {"status": "hang", "text": text, "process": bool(FORK.search(text))}
         data = os.read(process.stderr.fileno(), 65536)
         if not data:
             text = f"exit {process.wait()}: " + tail.decode(errors="replace")
@@ -53,7 +56,7 @@ def watch(process, results):
             if "done" in fields:
                 return None
             if "start" in fields:
-                current = fields["start"]
+                current, tail = fields["start"], b""
             elif results.get(fields["id"], {}).get("status") not in ("fail", "error"):
                 results[fields["id"]] = fields
 

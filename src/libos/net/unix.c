@@ -295,13 +295,12 @@ static int unix_name(struct socket *s, bool peer, struct sock_addr *ret)
 
     if (peer) {
         p = unix_get_peer(u);
-        if (p == NULL) {
+        if (p == NULL && !u->peer_name_kept) {
             return -ENOTCONN;
         }
-        u = p;
     }
     mutex_lock(&g_names);
-    *ret = u->name;
+    *ret = !peer ? u->name : p != NULL ? p->name : u->peer_name;
     mutex_unlock(&g_names);
     if (ret->size == 0) {
         *ret = (struct sock_addr){.size = 2, .b = {AF_UNIX_}};
@@ -656,10 +655,26 @@ static void forget_name(struct unix_sock *u)
     path_put(&bound);
 }
 
+/* A connection that its client closed already is still accepted, with the client's name and data.
+ */
+static void leave_name_to_peer(struct unix_sock *u)
+{
+    struct unix_sock *peer = u->base.type == SOCK_DGRAM_ ? NULL : unix_get_peer(u);
+
+    if (peer != NULL) {
+        mutex_lock(&g_names);
+        peer->peer_name = u->name;
+        peer->peer_name_kept = true;
+        mutex_unlock(&g_names);
+        unix_put(peer);
+    }
+}
+
 static void unix_release(struct socket *s)
 {
     struct unix_sock *u = unix_of(s);
 
+    leave_name_to_peer(u);
     forget_name(u);
     mutex_lock(&u->lock);
     u->closed = true;

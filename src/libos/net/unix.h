@@ -41,8 +41,10 @@ struct unix_sock {
     struct list pending_node;
     /* guarded by g_names */
     struct list name_node;
-    struct sock_addr name; /* size 0: none */
-    struct path bound;     /* a reference, for path names */
+    struct sock_addr name;      /* size 0: none */
+    struct sock_addr peer_name; /* what a stream's peer was called when it closed */
+    bool peer_name_kept;
+    struct path bound; /* a reference, for path names */
     struct ucred_ cred, peer_cred;
 };
 
