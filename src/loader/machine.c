@@ -11,6 +11,7 @@
 #include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -21,6 +22,10 @@
 
 #ifndef PR_SET_SYSCALL_USER_DISPATCH
 #define PR_SET_SYSCALL_USER_DISPATCH 59
+#endif
+#ifndef ARCH_GET_CPUID
+#define ARCH_GET_CPUID 0x1011
+#define ARCH_SET_CPUID 0x1012
 #endif
 #define HWCAP2_FSGSBASE_ (1ul << 1)
 
@@ -201,6 +206,14 @@ static void add_kernel(struct facts *f)
     add_bit(f, MACHINE_KERNEL, "sud", "Syscall User Dispatch",
             prctl(PR_SET_SYSCALL_USER_DISPATCH, 0, 0, 0, 0) == 0,
             "software mode needs Linux 5.11 or later and a sandbox that allows this prctl");
+    /* Switching on what is on changes nothing, and fails where it cannot be switched off. */
+    if (syscall(SYS_arch_prctl, ARCH_GET_CPUID, 0) == 1) {
+        const bool can = syscall(SYS_arch_prctl, ARCH_SET_CPUID, 1) == 0;
+
+        add(f, MACHINE_KERNEL, "cpuid_faulting", "CPUID faulting", MACHINE_INFO, NULL, "%s",
+            can ? "yes: CPUID inside is #UD in software mode; never run on such a machine so far"
+                : "no: CPUID inside passes in software mode; #UD never run on a machine that can");
+    }
 }
 
 /* --- memory --- */

@@ -176,6 +176,7 @@ struct soft_thread {
     stack_t old_stack;
     uint32_t attach_count;
     uint64_t sud_start; /* 0: not armed */
+    bool cpuid_off;     /* by us; detaching switches it on again */
     struct soft_thread *next_free;
 };
 
@@ -357,7 +358,7 @@ void soft_aex(struct soft_thread *th, ucontext_t *uc, const struct soft_regs *re
 void soft_regs_from_context(struct soft_regs *r, const ucontext_t *uc);
 void soft_regs_to_context(ucontext_t *uc, const struct soft_regs *r);
 
-/* --- thread.c, signal.c, sud.c --- */
+/* --- thread.c, signal.c, sud.c, cpuid.c --- */
 
 int soft_thread_attach(struct sgx_enclave *e, struct error **err);
 void soft_thread_detach(void);
@@ -367,6 +368,18 @@ int soft_sigaction(int sig, void (*handler)(int, siginfo_t *, void *), int flags
 int soft_sud_arm(struct soft_thread *th, uint64_t start, struct error **err);
 void soft_sud_disarm(struct soft_thread *th);
 int soft_sud_probe(struct error **err);
+/* Which exception a signal stands for; may step RIP back to the instruction. */
+void soft_classify(int sig, const ucontext_t *uc, struct soft_regs *regs, struct soft_fault *f);
+/* Makes CPUID fault on this thread where kernel and processor can; does nothing where not. */
+void soft_cpuid_arm(struct soft_thread *th);
+void soft_cpuid_disarm(struct soft_thread *th);
+/* Length of the CPUID that faulted because it is switched off, 0: it is something else. */
+unsigned soft_cpuid_fault(const ucontext_t *uc);
+/* A fault of host code (th: NULL when the thread is not attached). True: it was such a CPUID, and
+ * the context goes on with its answer. */
+bool soft_cpuid_in_host(const struct soft_thread *th, ucontext_t *uc);
+/* arch_prctl(2), -Exxx when it fails; tests put a fake here. */
+extern long (*soft_arch_prctl)(int code, unsigned long value);
 /* For what cannot be answered any other way: writes the line to stderr and aborts. */
 _noreturn_ void soft_die(const char *line);
 bool soft_is_at_aep(const ucontext_t *uc);

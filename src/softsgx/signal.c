@@ -112,8 +112,7 @@ static uint8_t code_byte(uint64_t rip, unsigned i)
     return ((const volatile uint8_t *)rip)[i];
 }
 
-/* Fills *f from the signal; may step RIP back to the faulting instruction. */
-static void classify(int sig, const ucontext_t *uc, struct soft_regs *regs, struct soft_fault *f)
+void soft_classify(int sig, const ucontext_t *uc, struct soft_regs *regs, struct soft_fault *f)
 {
     uint64_t trap = (uint64_t)uc->uc_mcontext.gregs[REG_TRAPNO];
     uint32_t code = (uint32_t)uc->uc_mcontext.gregs[REG_ERR];
@@ -143,8 +142,8 @@ static void classify(int sig, const ucontext_t *uc, struct soft_regs *regs, stru
             f->addr = (uint64_t)uc->uc_mcontext.gregs[REG_CR2];
             return;
         }
-        if (trap == X86_GP && code_byte(regs->rip, 0) == 0xcd) {
-            f->vector = X86_UD; /* INT n */
+        if (trap == X86_GP && (code_byte(regs->rip, 0) == 0xcd || soft_cpuid_fault(uc) != 0)) {
+            f->vector = X86_UD; /* INT n, CPUID */
             return;
         }
         break;
@@ -375,7 +374,7 @@ static void on_enclave_fault(struct soft_thread *th, int sig, ucontext_t *uc, st
             return;
         }
     } else {
-        classify(sig, uc, &p->regs, &f);
+        soft_classify(sig, uc, &p->regs, &f);
         if (f.vector == X86_PF && resolve_page_fault(th, th->cur->enclave, p->regs.rip, &f)) {
             soft_regs_to_context(uc, &p->regs);
             return;
@@ -432,8 +431,11 @@ static void relocate(int sig, const siginfo_t *info, const ucontext_t *uc, struc
 }
 
 /* A fault of host code: the loader's handler, or whoever was there before softsgx. */
-static void on_host_fault(int sig, siginfo_t *info, ucontext_t *uc)
+static void on_host_fault(int sig, siginfo_t *info, ucontext_t *uc, const struct soft_thread *th)
 {
+    if (sig == SIGSEGV && soft_cpuid_in_host(th, uc)) {
+        return;
+    }
     if (g_handlers[sig].handler != NULL) {
         soft_unmask_for_handler(sig, info, uc);
         g_handlers[sig].handler(sig, info, uc);
@@ -462,10 +464,10 @@ void soft_on_signal(int sig, siginfo_t *info, ucontext_t *uc, struct soft_thread
     } else if (p.refused) {
         struct soft_fault f;
 
-        classify(sig, uc, &p.regs, &f);
+        soft_classify(sig, uc, &p.regs, &f);
         raise_from_enter(th, uc, p.regs.rax, &f);
     } else if (sync) {
-        on_host_fault(sig, info, uc);
+        on_host_fault(sig, info, uc, th);
     } else {
         if (p.inside) {
             soft_aex(th, uc, &p.regs, p.fs, NULL);
@@ -484,7 +486,7 @@ void soft_on_foreign_signal(int sig, siginfo_t *info, ucontext_t *uc)
     int saved = errno;
 
     if (is_synchronous(sig, info)) {
-        on_host_fault(sig, info, uc);
+        on_host_fault(sig, info, uc, NULL);
     } else if (g_handlers[sig].handler != NULL) {
         soft_unmask_for_handler(sig, info, uc);
         g_handlers[sig].handler(sig, info, uc);

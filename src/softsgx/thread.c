@@ -150,6 +150,7 @@ int soft_thread_attach(struct sgx_enclave *e, struct error **err)
         }
         return r;
     }
+    soft_cpuid_arm(th);
     th->attach_count++;
     return 0;
 }
@@ -161,6 +162,7 @@ void soft_thread_detach(void)
     if (th == NULL) {
         return;
     }
+    soft_cpuid_disarm(th);
     soft_sud_disarm(th);
     soft_self = NULL;
     if ((th->old_stack.ss_flags & SS_ONSTACK) == 0) {

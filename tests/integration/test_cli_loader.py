@@ -143,7 +143,7 @@ class Machine(Cli):
         self.assertEqual(len(ids), len(set(ids)))
         for wanted in ("sgx1", "sgx2", "flc", "kss", "dev_enclave", "fsgsbase", "sud", "kernel",
                        "mmap_min_addr", "overcommit_memory", "max_map_count", "aesm", "dcap_ql",
-                       "software_root", "aes_ni", "sha_ni", "vdso"):
+                       "software_root", "aes_ni", "sha_ni", "vdso", "cpuid_faulting"):
             self.assertIn(wanted, ids)
         for fact in d["facts"]:
             if fact["state"] == "no":

@@ -5,7 +5,10 @@
 
 #include "unit/softsgx/rig.h"
 
+#include <cpuid.h>
+#include <errno.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -431,9 +434,191 @@ static void test_sent_sigsegv_reaches_the_handler(void **state)
     rig_destroy(&rig);
 }
 
+/* --- CPUID: arch_prctl is a fake here, for machines that have no CPUID faulting --- */
+
+#define CPUID_GET 0x1011
+#define CPUID_SET 0x1012
+
+static struct {
+    bool can;  /* processor and kernel have it */
+    bool on;   /* the thread's setting */
+    int calls; /* that set it */
+} fake;
+
+static long fake_arch_prctl(int code, unsigned long value)
+{
+    if (code == CPUID_GET) {
+        return fake.on;
+    }
+    assert_int_equal(code, CPUID_SET);
+    fake.calls++;
+    if (!fake.can) {
+        return -ENODEV;
+    }
+    fake.on = value != 0;
+    return 0;
+}
+
+static int cpuid_fake_off(void **state)
+{
+    soft_arch_prctl = *state;
+    return 0;
+}
+
+static int cpuid_fake_on(void **state)
+{
+    *state = soft_arch_prctl;
+    soft_arch_prctl = fake_arch_prctl;
+    fake = (__typeof__(fake)){.can = true, .on = true};
+    return 0;
+}
+
+static ucontext_t context_at(const uint8_t *code, unsigned trap, unsigned error)
+{
+    ucontext_t uc = {0};
+
+    uc.uc_mcontext.gregs[REG_RIP] = (greg_t)code;
+    uc.uc_mcontext.gregs[REG_TRAPNO] = trap;
+    uc.uc_mcontext.gregs[REG_ERR] = error;
+    return uc;
+}
+
+static const uint8_t code_cpuid[] = {0x0f, 0xa2, 0xf4};
+static const uint8_t code_prefixed[] = {0x66, 0xf3, 0x48, 0x0f, 0xa2, 0xf4};
+static const uint8_t code_rdtsc[] = {0x0f, 0x31, 0x0f, 0xa2};
+static const uint8_t code_hlt[] = {0xf4, 0x0f, 0xa2};
+static const uint8_t code_lock[] = {0xf0, 0x0f, 0xa2};
+static const uint8_t code_long[] = {0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66,
+                                    0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x0f, 0xa2};
+
+static enum x86_vector vector_of(const uint8_t *code, unsigned trap, unsigned error)
+{
+    const ucontext_t uc = context_at(code, trap, error);
+    struct soft_fault f = {0};
+    struct soft_regs regs;
+
+    soft_regs_from_context(&regs, &uc);
+    soft_classify(SIGSEGV, &uc, &regs, &f);
+    assert_int_equal(regs.rip, (uint64_t)code);
+    assert_int_equal(f.error_code, f.vector == X86_UD ? 0 : error);
+    return f.vector;
+}
+
+static void test_cpuid_fault_ud(void **state)
+{
+    assert_int_equal(vector_of(code_cpuid, X86_GP, 0), X86_UD);
+    assert_int_equal(vector_of(code_prefixed, X86_GP, 0), X86_UD);
+    assert_int_equal(vector_of(code_cpuid, X86_GP, 8), X86_GP);
+    assert_int_equal(vector_of(code_cpuid, X86_PF, 4), X86_PF);
+    assert_int_equal(vector_of(code_rdtsc, X86_GP, 0), X86_GP);
+    assert_int_equal(vector_of(code_hlt, X86_GP, 0), X86_GP);
+    assert_int_equal(vector_of(code_lock, X86_GP, 0), X86_GP);
+    assert_int_equal(vector_of(code_long, X86_GP, 0), X86_GP);
+}
+
+static void test_cpuid_of_host_code_answered(void **state)
+{
+    ucontext_t uc = context_at(code_prefixed, X86_GP, 0);
+    const ucontext_t other = context_at(code_hlt, X86_GP, 0);
+    struct soft_thread *th = calloc(1, sizeof(*th));
+    uint32_t want[4];
+
+    assert_non_null(th);
+    uc.uc_mcontext.gregs[REG_RAX] = (greg_t)0xffffffff00000000;
+    uc.uc_mcontext.gregs[REG_RCX] = (greg_t)0xffffffff00000000;
+    __cpuid_count(0, 0, want[0], want[1], want[2], want[3]);
+    /* Not ours: neither attached nor inherited. */
+    assert_false(soft_cpuid_in_host(th, &uc));
+    soft_cpuid_arm(th);
+    assert_false(fake.on);
+    assert_true(soft_cpuid_in_host(th, &uc));
+    assert_false(fake.on);
+    assert_int_equal(uc.uc_mcontext.gregs[REG_RAX], want[0]);
+    assert_int_equal(uc.uc_mcontext.gregs[REG_RBX], want[1]);
+    assert_int_equal(uc.uc_mcontext.gregs[REG_RCX], want[2]);
+    assert_int_equal(uc.uc_mcontext.gregs[REG_RDX], want[3]);
+    assert_int_equal(uc.uc_mcontext.gregs[REG_RIP], (greg_t)code_prefixed + 5);
+    uc = other;
+    assert_false(soft_cpuid_in_host(th, &uc));
+    assert_memory_equal(&uc, &other, sizeof(uc));
+    /* A thread that inherited it sheds it, and its CPUID runs again. */
+    uc = context_at(code_cpuid, X86_GP, 0);
+    assert_true(soft_cpuid_in_host(NULL, &uc));
+    assert_true(fake.on);
+    assert_int_equal(uc.uc_mcontext.gregs[REG_RIP], (greg_t)code_cpuid);
+    free(th);
+}
+
+static void test_cpuid_off_while_attached(void **state)
+{
+    struct rig rig;
+
+    rig_build(&rig, EXINFO_OFF);
+    assert_non_null(soft_self);
+    assert_false(fake.on);
+    assert_true(soft_self->cpuid_off);
+    sgx_backend_soft.thread_detach();
+    assert_true(fake.on);
+    fake.calls = 0;
+    assert_int_equal(sgx_backend_soft.thread_attach(rig.e, NULL), 0);
+    assert_false(fake.on);
+    assert_int_equal(fake.calls, 1);
+    assert_int_equal(rig_enter(&rig, 0, OP_NOP, 0, 0).function, ENCLU_EEXIT);
+    sgx_backend_soft.thread_detach();
+    assert_true(fake.on);
+    assert_int_equal(sgx_backend_soft.thread_attach(rig.e, NULL), 0);
+    assert_false(fake.on);
+    rig_destroy(&rig);
+    assert_null(soft_self);
+    assert_true(fake.on);
+}
+
+static void test_cpuid_passes_where_it_cannot_fault(void **state)
+{
+    struct soft_thread *th = calloc(1, sizeof(*th));
+    ucontext_t uc = context_at(code_cpuid, X86_GP, 0);
+
+    assert_non_null(th);
+    fake.can = false;
+    soft_cpuid_arm(th);
+    assert_false(th->cpuid_off);
+    assert_false(soft_cpuid_in_host(th, &uc));
+    fake.calls = 0;
+    soft_cpuid_disarm(th);
+    assert_int_equal(fake.calls, 0);
+    free(th);
+}
+
+/* Runs before anything of this process switched CPUID off. */
+static void test_cpuid_switched_off_by_others_stays(void **state)
+{
+    struct soft_thread *th = calloc(1, sizeof(*th));
+    ucontext_t uc = context_at(code_cpuid, X86_GP, 0);
+
+    assert_non_null(th);
+    fake.on = false;
+    soft_cpuid_arm(th);
+    assert_false(th->cpuid_off);
+    assert_false(soft_cpuid_in_host(th, &uc));
+    assert_false(soft_cpuid_in_host(NULL, &uc));
+    soft_cpuid_disarm(th);
+    assert_false(fake.on);
+    assert_int_equal(fake.calls, 0);
+    free(th);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_cpuid_switched_off_by_others_stays, cpuid_fake_on,
+                                        cpuid_fake_off),
+        cmocka_unit_test_setup_teardown(test_cpuid_passes_where_it_cannot_fault, cpuid_fake_on,
+                                        cpuid_fake_off),
+        cmocka_unit_test_setup_teardown(test_cpuid_fault_ud, cpuid_fake_on, cpuid_fake_off),
+        cmocka_unit_test_setup_teardown(test_cpuid_of_host_code_answered, cpuid_fake_on,
+                                        cpuid_fake_off),
+        cmocka_unit_test_setup_teardown(test_cpuid_off_while_attached, cpuid_fake_on,
+                                        cpuid_fake_off),
         cmocka_unit_test(test_ud2_ud),
         cmocka_unit_test(test_int3_bp_is_a_fault),
         cmocka_unit_test(test_div_de),
