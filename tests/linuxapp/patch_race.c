@@ -20,13 +20,18 @@
                          : "rcx", "rdx", "r11", "memory", "cc");                 \
         return r;                                                                \
     }
+/* clang-format off */
 SITE(0)
 SITE(1)
 SITE(2)
 SITE(3)
-SITE(4) SITE(5) SITE(6) SITE(7)
+SITE(4)
+SITE(5)
+SITE(6)
+SITE(7)
+/* clang-format on */
 
-    static long (*const sites[])(void) = {site0, site1, site2, site3, site4, site5, site6, site7};
+static long (*const sites[])(void) = {site0, site1, site2, site3, site4, site5, site6, site7};
 static pthread_barrier_t barrier;
 static long want;
 
