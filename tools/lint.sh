@@ -87,7 +87,7 @@ spelling() {
 # Nothing of a developer's machine belongs in the tree.
 traces() {
     local out
-    out=$(git grep -nIE '/(home|root|work|tmp/bash_jobs)/[a-z]+/(nacre|main|wt)' -- ':!tools/lint.sh')
+    out=$(git grep -nIE '/(home|Users)/[a-z0-9_]+/' -- ':!tools/lint.sh')
     [ -z "$out" ] || note "paths of somebody's machine:" "$out"
 }
 
