@@ -6,8 +6,9 @@
  * waker took it out; it is changed under the bucket's lock only, and a requeue moves it to another
  * bucket by changing `bucket` under both locks.
  *
- * Application words are read with user_get() before a bucket is locked and once more under the
- * lock; the second read can fault only if the page went away in between, and then gives -EFAULT.
+ * Application words are only touched by instructions with a fixup (mm/user_raw.h): a page that is
+ * not there, or that another thread takes away meanwhile, gives -EFAULT, never a fault of ours.
+ * They are read before a bucket is locked, which brings the page in, and once more under the lock.
  */
 
 #include "libos/proc/futex.h"
@@ -16,6 +17,7 @@
 
 #include "core/overflow.h"
 #include "libos/mm/user.h"
+#include "libos/mm/user_raw.h"
 #include "libos/proc/thread_list.h"
 #include "libos/sys/syscall.h"
 #include "libos/time/clock.h"
@@ -80,21 +82,33 @@ static int check_address(uint64_t address)
     return user_check(address, sizeof(uint32_t));
 }
 
-/* Atomic exchange on an application word; the page was touched before. */
+/* The word, or -EFAULT. Its address was checked. */
+static int word_load(uint64_t address, uint32_t *ret)
+{
+    return user_raw_load32((const uint32_t *)(uintptr_t)address, ret) == 0 ? 0 : -EFAULT;
+}
+
+/* 1: exchanged; 0: it was *expected no more, which now is what it was; -EFAULT: no access, also
+ * where another thread took the page away this very moment. */
 static int word_cmpxchg(uint64_t address, uint32_t *expected, uint32_t desired)
 {
-    uint32_t current;
-
-    /* The probe faults the page in or fails cleanly; the exchange itself is one instruction on
-     * memory that stays unless another thread unmaps it under us, which is the application's bug
-     * and ends in its SIGSEGV. */
-    if (user_get(&current, address) < 0 || user_put(address, &current) < 0) {
-        return -EFAULT;
+    switch (user_raw_cmpxchg32((uint32_t *)(uintptr_t)address, expected, desired)) {
+    case 0: return 1;
+    case 2: return 0;
+    default: return -EFAULT;
     }
-    return __atomic_compare_exchange_n((uint32_t *)(uintptr_t)address, expected, desired, false,
-                                       __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)
-               ? 1
-               : 0;
+}
+
+/* Whatever it was: 0 or -EFAULT. */
+static int word_store(uint64_t address, uint32_t value)
+{
+    uint32_t old = 0;
+    int r;
+
+    do {
+        r = word_cmpxchg(address, &old, value);
+    } while (r == 0);
+    return r < 0 ? r : 0;
 }
 
 static void enqueue(struct futex_bucket *b, struct futex_waiter *w)
@@ -181,7 +195,7 @@ int futex_wait(uint64_t address, uint32_t expected, uint64_t deadline, uint32_t 
         return r;
     }
     init_once();
-    if (user_get(&value, address) < 0) {
+    if (word_load(address, &value) < 0) {
         return -EFAULT;
     }
     if (value != expected) {
@@ -189,7 +203,7 @@ int futex_wait(uint64_t address, uint32_t expected, uint64_t deadline, uint32_t 
     }
     list_init(&w.node);
     spin_lock(&b->lock);
-    r = user_get(&value, address);
+    r = word_load(address, &value);
     if (r < 0 || value != expected) {
         spin_unlock(&b->lock);
         return r < 0 ? r : -EAGAIN;
@@ -252,11 +266,11 @@ static int64_t requeue(uint64_t from, uint64_t to, uint32_t wake, uint32_t move,
     if ((int32_t)wake < 0 || (int32_t)move < 0) {
         return -EINVAL;
     }
-    if (compare && user_get(&value, from) < 0) {
+    if (compare && word_load(from, &value) < 0) {
         return -EFAULT;
     }
     lock_two(a, b);
-    if (compare && (user_get(&value, from) < 0 || value != expected)) {
+    if (compare && (word_load(from, &value) < 0 || value != expected)) {
         unlock_two(a, b);
         return value != expected ? -EAGAIN : -EFAULT;
     }
@@ -301,7 +315,7 @@ static int64_t wake_op(uint64_t first, uint64_t second, uint32_t wake1, uint32_t
         }
         argument = (int32_t)(1u << argument);
     }
-    if (user_get(&old, second) < 0) {
+    if (word_load(second, &old) < 0) {
         return -EFAULT;
     }
     do {
@@ -334,6 +348,25 @@ static int64_t wake_op(uint64_t first, uint64_t second, uint32_t wake1, uint32_t
 /* --- priority-inheriting locks: the ownership protocol without priorities, as SCHED_OTHER threads
  * see it. The word holds the owner's tid and FUTEX_WAITERS. --- */
 
+/* Sets FUTEX_WAITERS in a word last seen as `value`. Caller holds the bucket's lock, which keeps
+ * the owner from handing over meanwhile. 1: the owner will find us; 0: look again; -EFAULT. */
+static int announce_waiter(uint64_t address, uint32_t value)
+{
+    int r;
+
+    if ((value & FUTEX_WAITERS) == 0) {
+        r = word_cmpxchg(address, &value, value | FUTEX_WAITERS);
+        if (r <= 0) {
+            return r;
+        }
+    }
+    r = word_load(address, &value);
+    if (r < 0) {
+        return r;
+    }
+    return (value & FUTEX_TID_BITS) != 0 ? 1 : 0;
+}
+
 static int lock_pi(uint64_t address, uint64_t deadline, bool try)
 {
     struct thread *self = thread_current();
@@ -353,8 +386,9 @@ static int lock_pi(uint64_t address, uint64_t deadline, bool try)
         }
         if ((value & FUTEX_TID_BITS) == 0) {
             /* Dead owner or only flags left: take it, keep the flags for the robust protocol. */
-            if (word_cmpxchg(address, &value, value | (uint32_t)self->tid) == 1) {
-                return 0;
+            r = word_cmpxchg(address, &value, value | (uint32_t)self->tid);
+            if (r != 0) {
+                return r < 0 ? r : 0;
             }
             continue;
         }
@@ -363,38 +397,37 @@ static int lock_pi(uint64_t address, uint64_t deadline, bool try)
         }
         list_init(&w.node);
         spin_lock(&b->lock);
-        if ((value & FUTEX_WAITERS) == 0 &&
-            !__atomic_compare_exchange_n((uint32_t *)(uintptr_t)address, &value,
-                                         value | FUTEX_WAITERS, false, __ATOMIC_ACQ_REL,
-                                         __ATOMIC_ACQUIRE)) {
-            spin_unlock(&b->lock);
-            continue;
+        r = announce_waiter(address, value);
+        if (r > 0) {
+            enqueue(b, &w);
         }
-        if ((__atomic_load_n((uint32_t *)(uintptr_t)address, __ATOMIC_ACQUIRE) & FUTEX_TID_BITS) ==
-            0) {
-            spin_unlock(&b->lock);
-            continue;
-        }
-        enqueue(b, &w);
         spin_unlock(&b->lock);
+        if (r < 0) {
+            return r;
+        }
+        if (r == 0) {
+            continue;
+        }
         r = sleep_queued(&w, deadline);
         if (r < 0) {
             return r == -EINTR ? -ERESTARTNOINTR : r;
         }
         /* The unlocker made us the owner before it let us go. */
-        value = __atomic_load_n((uint32_t *)(uintptr_t)address, __ATOMIC_ACQUIRE);
-        if ((value & FUTEX_TID_BITS) == (uint32_t)self->tid) {
-            return 0;
+        r = word_load(address, &value);
+        if (r < 0 || (value & FUTEX_TID_BITS) == (uint32_t)self->tid) {
+            return r;
         }
     }
 }
 
-/* Hands the lock to the first waiter. Caller holds the bucket's lock. False: nobody waits. */
-static bool hand_over(struct futex_bucket *b, uint64_t address, uint32_t flags,
-                      struct wake_batch *batch)
+/* Hands the lock to the first waiter. Caller holds the bucket's lock. 1: done, 0: nobody waits,
+ * -EFAULT: the word is gone, and the waiters stay as they would on Linux. */
+static int hand_over(struct futex_bucket *b, uint64_t address, uint32_t flags,
+                     struct wake_batch *batch)
 {
     struct futex_waiter *first = NULL;
     uint32_t more = 0;
+    int r;
 
     list_for_each (it, &b->waiters) {
         struct futex_waiter *w = list_entry(it, struct futex_waiter, node);
@@ -408,12 +441,14 @@ static bool hand_over(struct futex_bucket *b, uint64_t address, uint32_t flags,
         }
     }
     if (first == NULL) {
-        return false;
+        return 0;
     }
-    __atomic_store_n((uint32_t *)(uintptr_t)address, (uint32_t)first->thread->tid | more | flags,
-                     __ATOMIC_RELEASE);
+    r = word_store(address, (uint32_t)first->thread->tid | more | flags);
+    if (r < 0) {
+        return r;
+    }
     release_waiter(first, batch);
-    return true;
+    return 1;
 }
 
 static int unlock_pi(uint64_t address)
@@ -421,20 +456,22 @@ static int unlock_pi(uint64_t address)
     struct futex_bucket *b = bucket_of(address);
     struct wake_batch batch = {0};
     uint32_t value;
+    int r = word_load(address, &value);
 
-    if (user_get(&value, address) < 0) {
-        return -EFAULT;
+    if (r < 0) {
+        return r;
     }
     if ((value & FUTEX_TID_BITS) != (uint32_t)thread_current()->tid) {
         return -EPERM;
     }
     spin_lock(&b->lock);
-    if (!hand_over(b, address, 0, &batch)) {
-        __atomic_store_n((uint32_t *)(uintptr_t)address, 0, __ATOMIC_RELEASE);
+    r = hand_over(b, address, 0, &batch);
+    if (r == 0) {
+        r = word_store(address, 0);
     }
     spin_unlock(&b->lock);
     wake_flush(&batch);
-    return 0;
+    return MIN(r, 0);
 }
 
 /* --- robust lists (get_robust_list(2)): the application's own list of locks it holds --- */
@@ -445,7 +482,7 @@ static void robust_death(const struct thread *t, uint64_t address, bool pi)
     struct futex_bucket *b = bucket_of(address);
     uint32_t value;
 
-    if (check_address(address) < 0 || user_get(&value, address) < 0) {
+    if (check_address(address) < 0 || word_load(address, &value) < 0) {
         return;
     }
     while ((value & FUTEX_TID_BITS) == (uint32_t)t->tid) {
@@ -454,13 +491,13 @@ static void robust_death(const struct thread *t, uint64_t address, bool pi)
 
         if (pi) {
             struct wake_batch batch = {0};
-            bool handed;
+            int handed;
 
             spin_lock(&b->lock);
             handed = hand_over(b, address, FUTEX_OWNER_DIED, &batch);
             spin_unlock(&b->lock);
             wake_flush(&batch);
-            if (handed) {
+            if (handed != 0) {
                 return;
             }
         }
