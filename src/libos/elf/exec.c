@@ -13,6 +13,7 @@
 #include "libos/fs/fd_table.h"
 #include "libos/fs/file.h"
 #include "libos/fs/fs_context.h"
+#include "libos/fs/mount.h"
 #include "libos/lib/str.h"
 #include "libos/libos.h"
 #include "libos/mm/brk.h"
@@ -105,31 +106,59 @@ static int script_arguments(struct program *p, const struct script_line *line, c
 
 /* ---- opening ---- */
 
-static int open_executable(const char *path, struct file **ret)
+/* What an execve names: a path from a directory, or, by the empty path, the descriptor's own file.
+ */
+static int find_executable(int dirfd, const char *path, uint32_t lookup, struct path *ret)
 {
     struct file *f;
-    struct kstat st;
-    int r = file_open_kernel(path, O_RDONLY, &f);
+
+    if (path[0] != '\0' || dirfd == AT_FDCWD) {
+        return path_lookup(dirfd, path, lookup, ret);
+    }
+    f = fd_get_path(dirfd);
+    if (f == NULL) {
+        return -EBADF;
+    }
+    *ret = f->path;
+    path_get(ret);
+    file_put(f);
+    return 0;
+}
+
+/* Permission to execute is enough: a program need not be readable. */
+static int may_execute(const struct path *p)
+{
+    struct inode *inode = path_inode(p);
+
+    if (inode == NULL || S_ISLNK(inode->mode)) {
+        return inode == NULL ? -EACCES : -ELOOP;
+    }
+    if (!S_ISREG(inode->mode) || (inode->mode & S_IXUGO) == 0 ||
+        (p->mnt != NULL && ((p->mnt->flags | p->mnt->sb->flags) & SB_NOEXEC) != 0)) {
+        return -EACCES;
+    }
+    return inode_permission(inode, MAY_EXEC, /*real=*/false);
+}
+
+static int open_executable_at(int dirfd, const char *path, uint32_t lookup, struct file **ret)
+{
+    struct path p = {0};
+    int r = find_executable(dirfd, path, lookup, &p);
 
     if (r < 0) {
         return r;
     }
-    r = file_stat(f, &st);
-    if (r == 0 && !S_ISREG(st.mode)) {
-        r = -EACCES;
-    }
+    r = may_execute(&p);
     if (r == 0) {
-        r = inode_permission(f->inode, MAY_EXEC, false);
+        r = file_open_path(&p, O_RDONLY, ret);
     }
-    if (r == 0 && (st.mode & S_IXUGO) == 0) {
-        r = -EACCES;
-    }
-    if (r < 0) {
-        file_put(f);
-        return r;
-    }
-    *ret = f;
-    return 0;
+    path_put(&p);
+    return r;
+}
+
+static int open_executable(const char *path, struct file **ret)
+{
+    return open_executable_at(AT_FDCWD, path, LOOKUP_FOLLOW, ret);
 }
 
 static int read_exactly(struct file *f, void *dst, size_t size, uint64_t offset)
@@ -206,53 +235,85 @@ static int open_interpreter(struct program *p)
     return r;
 }
 
-/* Follows "#!" lines to the program that really runs. */
-static int resolve(struct program *p, const char *path)
+/* What the program is called by: the path, or through which descriptor it was found, as Linux
+ * writes it; scripts are then read from there. */
+static char *called_by(const struct program_name *name)
 {
-    char line[SCRIPT_LINE];
+    const size_t size = str_len(name->path) + sizeof("/dev/fd/-2147483648/");
+    char *text;
 
-    p->path = kstrdup(path);
-    p->execfn = kstrdup(path);
-    if (p->path == NULL || p->execfn == NULL) {
-        return -ENOMEM;
+    if (name->dirfd == AT_FDCWD || name->path[0] == '/') {
+        return kstrdup(name->path);
     }
-    for (int depth = 0;; depth++) {
-        struct script_line script;
-        int64_t n;
-        char *next;
-        int r = open_executable(p->path, &p->file);
-
-        if (r < 0) {
-            return r;
-        }
-        n = file_pread(p->file, line, sizeof(line), 0);
-        if (n < 0) {
-            return (int)n;
-        }
-        if (n < 2 || line[0] != '#' || line[1] != '!') {
-            return 0;
-        }
-        if (depth == SCRIPT_DEPTH) {
-            return -ELOOP;
-        }
-        r = elf_parse_script(line, (size_t)n, &script);
-        if (r == 0) {
-            r = script_arguments(p, &script, p->path);
-        }
-        if (r < 0) {
-            return r;
-        }
-        next = kstrdup(script.interpreter);
-        if (next == NULL) {
-            return -ENOMEM;
-        }
-        kfree(p->path);
-        p->path = next;
-        file_put(TAKE_PTR(p->file));
+    text = kmalloc(size);
+    if (text != NULL) {
+        (void)kprintf(text, size, "/dev/fd/%d%s%s", name->dirfd, name->path[0] == '\0' ? "" : "/",
+                      name->path);
     }
+    return text;
 }
 
-int program_open(const char *path, const char *const *argv, const char *const *envp,
+/* Replaces a script by its interpreter; 0 when it is none. */
+static int enter_script(struct program *p, const struct program_name *name, int depth)
+{
+    char line[SCRIPT_LINE];
+    struct script_line script;
+    char *next;
+    int64_t n = file_pread(p->file, line, sizeof(line), 0);
+    int r;
+
+    if (n < 0) {
+        return (int)n;
+    }
+    if (n < 2 || line[0] != '#' || line[1] != '!') {
+        return 0;
+    }
+    if (depth == SCRIPT_DEPTH) {
+        return -ELOOP;
+    }
+    if (depth == 0 && name->dirfd != AT_FDCWD && name->path[0] != '/' &&
+        fd_get_cloexec(name->dirfd) > 0) {
+        return -ENOENT; /* /dev/fd/N will be gone when the interpreter opens it */
+    }
+    r = elf_parse_script(line, (size_t)n, &script);
+    if (r == 0) {
+        r = script_arguments(p, &script, p->path);
+    }
+    if (r < 0) {
+        return r;
+    }
+    next = kstrdup(script.interpreter);
+    if (next == NULL) {
+        return -ENOMEM;
+    }
+    kfree(p->path);
+    p->path = next;
+    file_put(TAKE_PTR(p->file));
+    return 1;
+}
+
+/* Follows "#!" lines to the program that really runs. */
+static int resolve(struct program *p, const struct program_name *name)
+{
+    int r = 1;
+
+    p->path = called_by(name);
+    p->execfn = p->path == NULL ? NULL : kstrdup(p->path);
+    if (p->execfn == NULL) {
+        return -ENOMEM;
+    }
+    for (int depth = 0; r > 0; depth++) {
+        r = depth == 0 ? open_executable_at(name->dirfd, name->path,
+                                            name->no_follow ? 0 : LOOKUP_FOLLOW, &p->file)
+                       : open_executable(p->path, &p->file);
+        if (r == 0) {
+            r = enter_script(p, name, depth);
+        }
+    }
+    return r;
+}
+
+int program_open(const struct program_name *name, const char *const *argv, const char *const *envp,
                  struct program *ret)
 {
     struct program p = {0};
@@ -262,10 +323,14 @@ int program_open(const char *path, const char *const *argv, const char *const *e
         r = copy_strings(envp, &p.envp, &p.envc, &p.strings_size);
     }
     if (r == 0) {
-        r = resolve(&p, path);
+        r = resolve(&p, name);
     }
     if (r == 0 && p.strings_size + (p.argc + p.envc) * 8 > ARG_BYTES) {
         r = -E2BIG;
+    }
+    if (r == 0) {
+        r = file_deny_write(p.file);
+        p.denies_write = r == 0;
     }
     if (r == 0) {
         r = read_elf(p.file, &p.info);
@@ -283,6 +348,9 @@ int program_open(const char *path, const char *const *argv, const char *const *e
 
 void program_close(struct program *p)
 {
+    if (p->denies_write) {
+        file_allow_write(p->file);
+    }
     file_put(TAKE_PTR(p->file));
     file_put(TAKE_PTR(p->interp_file));
     free_strings(TAKE_PTR(p->argv));
@@ -293,11 +361,14 @@ void program_close(struct program *p)
 
 /* ---- going ---- */
 
-static void set_names(const struct program *p)
+/* The file that runs, and what it is called. It stays open, and closed to writers. */
+static void set_names(struct program *p)
 {
     struct process *proc = process_current();
+    struct file *old = proc->exe_file;
+    char *buf = kmalloc(PATH_MAX);
     const char *base = p->path;
-    char *copy = kstrdup(p->path);
+    char *text = NULL;
 
     for (const char *s = p->path; *s != '\0'; s++) {
         if (*s == '/') {
@@ -306,13 +377,26 @@ static void set_names(const struct program *p)
     }
     str_copy(proc->comm, sizeof(proc->comm), base);
     str_copy(thread_current()->comm, sizeof(proc->comm), base);
-    if (copy != NULL) {
-        proc->exe_path = copy;
+    if (buf != NULL && file_path_text(p->file, buf, PATH_MAX, &text) == 0) {
+        text = kstrdup(text);
+    } else {
+        text = kstrdup(p->path);
+    }
+    kfree(buf);
+    if (text != NULL) {
+        kfree((void *)(uintptr_t)proc->exe_path);
+        proc->exe_path = text;
+    }
+    proc->exe_file = TAKE_PTR(p->file);
+    p->denies_write = false;
+    if (old != NULL) {
+        file_allow_write(old);
+        file_put(old);
     }
 }
 
 /* Maps and starts an opened program in an empty address space. */
-static int start(const struct program *p)
+static int start(struct program *p)
 {
     struct thread_page *tp = thread_page();
     struct cpu_context *ctx = (struct cpu_context *)(tp->kstack - sizeof(*ctx));
@@ -327,6 +411,7 @@ static int start(const struct program *p)
     if (r < 0) {
         return r;
     }
+    process_current()->image = l.image;
     set_names(p);
     __asm__ volatile("wrfsbase %0" : : "r"(0ull));
     thread_current()->fs_base = 0;
@@ -386,6 +471,7 @@ static int set_cwd(const char *cwd)
 
 int exec_first(const char *const *argv, const char *const *envp, const char *cwd)
 {
+    struct program_name name = {.dirfd = AT_FDCWD};
     struct program p;
     char *path;
     int r = 0;
@@ -399,7 +485,8 @@ int exec_first(const char *const *argv, const char *const *envp, const char *cwd
     if (r < 0) {
         return r;
     }
-    r = program_open(path, argv, envp, &p);
+    name.path = path;
+    r = program_open(&name, argv, envp, &p);
     kfree(path);
     if (r == 0) {
         r = start(&p);
@@ -427,10 +514,10 @@ static void forget_old_image(void)
     mm_clear();
 }
 
-int exec_replace(const char *path, const char *const *argv, const char *const *envp)
+int exec_replace(const struct program_name *name, const char *const *argv, const char *const *envp)
 {
     struct program p;
-    int r = program_open(path, argv, envp, &p);
+    int r = program_open(name, argv, envp, &p);
 
     if (r < 0) {
         return r;

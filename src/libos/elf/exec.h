@@ -14,13 +14,20 @@ struct file;
 /* execve: opens the program while failure can still be reported, ends all other threads, drops the
  * address space, marked descriptors and handlers, and sets the caller's context to the program's
  * first one. Past the point of no return failure ends the process (SIGKILL, as on Linux). */
-[[nodiscard]] int exec_replace(const char *path, const char *const *argv, const char *const *envp);
+struct program_name {
+    int dirfd;        /* AT_FDCWD, or where `path` starts when it is relative */
+    const char *path; /* empty: the file `dirfd` itself is */
+    bool no_follow;   /* a symlink at the end is -ELOOP */
+};
+[[nodiscard]] int exec_replace(const struct program_name *name, const char *const *argv,
+                               const char *const *envp);
 
 /* --- inside elf/ --- */
 
 /* A program that was opened and understood, with its interpreter; see exec.c. */
 struct program {
     struct file *file;
+    bool denies_write; /* file_deny_write holds for `file` */
     struct elf_info info;
     struct file *interp_file; /* NULL: static */
     struct elf_info interp;
@@ -33,8 +40,8 @@ struct program {
     uint64_t strings_size; /* bytes of all argument and environment strings */
 };
 /* Opens and checks everything that can go wrong before the old image is gone. */
-[[nodiscard]] int program_open(const char *path, const char *const *argv, const char *const *envp,
-                               struct program *ret);
+[[nodiscard]] int program_open(const struct program_name *name, const char *const *argv,
+                               const char *const *envp, struct program *ret);
 void program_close(struct program *p);
 
 /* Where the parts ended up. */
@@ -46,10 +53,11 @@ struct program_layout {
     uint64_t brk;
     uint64_t vdso;
     uint64_t stack_top;
+    struct process_image image; /* program_stack fills it */
 };
 /* Maps program, interpreter, vDSO and stack into the (empty) address space. */
 [[nodiscard]] int program_map(const struct program *p, struct program_layout *ret);
 
 /* Writes arguments, environment and auxiliary vector; *ret_rsp is the first stack pointer. */
-[[nodiscard]] int program_stack(const struct program *p, const struct program_layout *l,
+[[nodiscard]] int program_stack(const struct program *p, struct program_layout *l,
                                 uint64_t *ret_rsp);

@@ -16,8 +16,6 @@
 #include "libos/mm/kmem.h"
 #include "libos/mm/user.h"
 
-#define AUX_MAX 32u
-
 /* CPUID.1:EDX of every processor with SGX2, and FSGSBASE. */
 #define HWCAP_VALUE       0xbfebfbffull
 #define HWCAP2_VALUE      0x2ull
@@ -55,19 +53,15 @@ static void push_strings(struct builder *b, char *const *v, size_t count, uint64
     }
 }
 
-struct auxv {
-    size_t count;
-    uint64_t v[AUX_MAX][2];
-};
-
-static void aux(struct auxv *a, uint64_t type, uint64_t value)
+static void aux(struct process_image *a, uint64_t type, uint64_t value)
 {
-    a->v[a->count][0] = type;
-    a->v[a->count][1] = value;
-    a->count++;
+    a->auxv[a->auxv_count][0] = type;
+    a->auxv[a->auxv_count][1] = value;
+    a->auxv_count++;
 }
 
-static void fill_auxv(struct auxv *a, const struct program *p, const struct program_layout *l)
+static void fill_auxv(struct process_image *a, const struct program *p,
+                      const struct program_layout *l)
 {
     const struct process *proc = process_current();
 
@@ -90,12 +84,12 @@ static void fill_auxv(struct auxv *a, const struct program *p, const struct prog
     aux(a, AT_HWCAP2, HWCAP2_VALUE);
 }
 
-int program_stack(const struct program *p, const struct program_layout *l, uint64_t *ret_rsp)
+int program_stack(const struct program *p, struct program_layout *l, uint64_t *ret_rsp)
 {
     const size_t words = 1 + p->argc + 1 + p->envc + 1;
     uint64_t *table = kzalloc(words * sizeof(*table));
     struct builder b = {.sp = l->stack_top};
-    struct auxv a = {0};
+    struct process_image *a = &l->image;
     uint8_t random[16];
     uint64_t zero = 0;
 
@@ -103,20 +97,24 @@ int program_stack(const struct program *p, const struct program_layout *l, uint6
         return -ENOMEM;
     }
     (void)push_bytes(&b, &zero, sizeof(zero));
-    fill_auxv(&a, p, l);
-    aux(&a, AT_EXECFN, push_string(&b, p->execfn));
+    *a = (struct process_image){0};
+    fill_auxv(a, p, l);
+    aux(a, AT_EXECFN, push_string(&b, p->execfn));
     table[0] = p->argc;
+    a->env_end = b.sp;
     push_strings(&b, p->envp, p->envc, table + 1 + p->argc + 1);
+    a->env_start = b.sp;
     push_strings(&b, p->argv, p->argc, table + 1);
-    aux(&a, AT_PLATFORM, push_string(&b, "x86_64"));
+    a->arg_start = b.sp;
+    aux(a, AT_PLATFORM, push_string(&b, "x86_64"));
     random_bytes(random, sizeof(random));
     b.sp &= ~15ull;
-    aux(&a, AT_RANDOM, push_bytes(&b, random, sizeof(random)));
-    aux(&a, AT_NULL, 0);
+    aux(a, AT_RANDOM, push_bytes(&b, random, sizeof(random)));
+    aux(a, AT_NULL, 0);
     /* RSP is 16-byte aligned at the entry, and points at argc. */
-    b.sp = (b.sp - a.count * sizeof(a.v[0]) - words * sizeof(*table)) & ~15ull;
-    b.sp += a.count * sizeof(a.v[0]) + words * sizeof(*table);
-    (void)push_bytes(&b, a.v, a.count * sizeof(a.v[0]));
+    b.sp = (b.sp - a->auxv_count * sizeof(a->auxv[0]) - words * sizeof(*table)) & ~15ull;
+    b.sp += a->auxv_count * sizeof(a->auxv[0]) + words * sizeof(*table);
+    (void)push_bytes(&b, a->auxv, a->auxv_count * sizeof(a->auxv[0]));
     *ret_rsp = push_bytes(&b, table, words * sizeof(*table));
     kfree(table);
     return b.error;

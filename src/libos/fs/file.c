@@ -69,7 +69,8 @@ void file_put(struct file *f)
     if (f->ops != NULL && f->ops->release != NULL) {
         f->ops->release(f);
     }
-    if (f->inode != NULL && (f->mode & FILE_WRITE) != 0 && S_ISREG(f->inode->mode)) {
+    if (f->inode != NULL && (f->mode & (FILE_WRITE | FILE_ANON)) == FILE_WRITE &&
+        S_ISREG(f->inode->mode)) {
         count_writer(f->inode, -1);
     }
     path_put(&f->path);
@@ -153,9 +154,7 @@ int file_on_inode(struct inode *inode, const char *name, const struct file_ops *
     f->inode = inode;
     f->ops = ops;
     f->priv = priv;
-    if ((mode & FILE_WRITE) != 0 && S_ISREG(inode->mode)) {
-        count_writer(inode, 1);
-    }
+    /* No writer is counted: a memfd may be executed by the descriptor it was written through. */
     *ret = f;
     return 0;
 }

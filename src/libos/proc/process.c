@@ -15,10 +15,12 @@
 #include "libos/mm/kmem.h"
 #include "libos/mm/mm.h"
 #include "libos/mm/page.h"
+#include "libos/proc/image.h"
 #include "libos/proc/process_init.h"
 #include "libos/proc/slots.h"
 #include "libos/proc/thread_new.h"
 #include "libos/signal/signal.h"
+#include "libos/sys/limits.h"
 #include "libos/sys/trace.h"
 #include "libos/time/clock.h"
 
@@ -82,8 +84,14 @@ int process_init(struct thread_page *tp)
     }
     list_insert(&p->threads, &t->node);
     p->thread_count = 1;
+    fs_hooks()->auxv = image_auxv;
+    fs_hooks()->cmdline = image_cmdline;
+    fs_hooks()->cpu_times = image_cpu_times;
     fs_hooks()->cpuid = emulate_cpuid;
+    fs_hooks()->environ = image_environ;
+    fs_hooks()->format_groups = ident_format_groups;
     fs_hooks()->format_maps = mm_format_maps;
+    fs_hooks()->in_group = ident_in_group;
     fs_hooks()->memory_sizes = mm_sizes;
     fs_hooks()->memory_used = memory_used;
     return 0;

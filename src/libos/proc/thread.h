@@ -9,6 +9,7 @@
 #include "libos/proc/wait.h"
 
 struct fd_table;   /* fs/fd_table.h */
+struct file;       /* fs/file.h */
 struct fs_context; /* fs/: root, cwd, umask */
 
 /* General registers of the application at a system call or exception, in the order the entry code
@@ -18,6 +19,18 @@ struct cpu_context {
     uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
     uint64_t rip;
     uint64_t rflags;
+};
+
+/* What execve left in application memory, for /proc/self: argument and environment strings lie one
+ * behind the other. The vector is a copy of ours; AT_NULL is its last entry. */
+#define AUXV_MAX 32u
+
+struct process_image {
+    uint64_t arg_start;
+    uint64_t env_start; /* also the end of the arguments */
+    uint64_t env_end;
+    size_t auxv_count;
+    uint64_t auxv[AUXV_MAX][2];
 };
 
 struct process {
@@ -31,7 +44,9 @@ struct process {
     struct list threads; /* struct thread.node */
     size_t thread_count;
     char comm[16];
-    const char *exe_path;
+    const char *exe_path;  /* absolute, as it was at execve; kmalloc'd */
+    struct file *exe_file; /* open while it runs; NULL: look exe_path up */
+    struct process_image image;
     struct signal_process *signals; /* signal/ */
     uint64_t start_time;            /* CLOCK_MONOTONIC ns */
     int32_t next_tid;

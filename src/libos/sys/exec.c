@@ -6,7 +6,6 @@
 #include <linux/fcntl.h>
 
 #include "libos/elf/exec.h"
-#include "libos/fs/file.h"
 #include "libos/lib/uapi.h"
 #include "libos/mm/kmem.h"
 #include "libos/mm/user.h"
@@ -80,7 +79,7 @@ static int copy_list(uint64_t user, char ***ret)
     return 0;
 }
 
-static int64_t exec_path(const char *path, uint64_t user_argv, uint64_t user_envp)
+static int64_t exec_name(const struct program_name *name, uint64_t user_argv, uint64_t user_envp)
 {
     char **argv = NULL;
     char **envp = NULL;
@@ -90,7 +89,7 @@ static int64_t exec_path(const char *path, uint64_t user_argv, uint64_t user_env
         r = copy_list(user_envp, &envp);
     }
     if (r == 0) {
-        r = exec_replace(path, (const char *const *)argv, (const char *const *)envp);
+        r = exec_replace(name, (const char *const *)argv, (const char *const *)envp);
     }
     free_list(argv);
     free_list(envp);
@@ -99,53 +98,36 @@ static int64_t exec_path(const char *path, uint64_t user_argv, uint64_t user_env
 
 SYSCALL_3(execve, uint64_t, user_path, uint64_t, user_argv, uint64_t, user_envp)
 {
+    struct program_name name = {.dirfd = AT_FDCWD};
     char *path;
     int64_t r = user_get_path(user_path, &path);
 
     if (r < 0) {
         return r;
     }
-    r = exec_path(path, user_argv, user_envp);
+    name.path = path;
+    r = exec_name(&name, user_argv, user_envp);
     kfree(path);
-    return r;
-}
-
-/* The name of an open file, for execveat(fd, "", AT_EMPTY_PATH). */
-static int64_t exec_descriptor(int fd, uint64_t user_argv, uint64_t user_envp)
-{
-    struct file *f = fd_get_path(fd);
-    char *buf = kmalloc(PATH_MAX);
-    char *text;
-    int64_t r = f == NULL     ? -EBADF
-                : buf == NULL ? -ENOMEM
-                              : file_path_text(f, buf, PATH_MAX, &text);
-
-    file_put(f);
-    if (r == 0) {
-        r = exec_path(text, user_argv, user_envp);
-    }
-    kfree(buf);
     return r;
 }
 
 SYSCALL_5(execveat, int, fd, uint64_t, user_path, uint64_t, user_argv, uint64_t, user_envp,
           uint32_t, flags)
 {
+    struct program_name name = {.dirfd = fd, .no_follow = (flags & AT_SYMLINK_NOFOLLOW) != 0};
     char *path;
-    int64_t r = user_get_path(user_path, &path);
+    int64_t r;
 
+    if ((flags & ~(uint32_t)(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW)) != 0) {
+        return -EINVAL;
+    }
+    r = user_get_path(user_path, &path);
     if (r < 0) {
         return r;
     }
-    if ((flags & ~(uint32_t)(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW)) != 0) {
-        r = -EINVAL;
-    } else if (path[0] == '\0' && (flags & AT_EMPTY_PATH) != 0) {
-        r = exec_descriptor(fd, user_argv, user_envp);
-    } else if (path[0] != '/' && fd != AT_FDCWD) {
-        r = -ENOSYS; /* relative to a directory other than the current one */
-    } else {
-        r = exec_path(path, user_argv, user_envp);
-    }
+    name.path = path;
+    r = path[0] == '\0' && (flags & AT_EMPTY_PATH) == 0 ? -ENOENT
+                                                        : exec_name(&name, user_argv, user_envp);
     kfree(path);
     return r;
 }

@@ -11,6 +11,7 @@
 #include <linux/sysinfo.h>
 #include <linux/utsname.h>
 
+#include "libos/lib/strbuf.h"
 #include "libos/libos.h"
 #include "libos/mm/page.h"
 #include "libos/mm/user.h"
@@ -22,6 +23,7 @@
 #define KERNEL_RELEASE "6.1.0-nacre"
 #define KERNEL_VERSION "#1 SMP nacre"
 #define NO_CHANGE      UINT32_MAX
+#define GROUPS_MAX     64u
 
 static struct {
     struct spinlock lock;
@@ -29,7 +31,7 @@ static struct {
     char hostname[65];
     char domainname[65];
     uint32_t persona;
-    uint32_t groups[64];
+    uint32_t groups[GROUPS_MAX];
     uint32_t group_count;
     bool dumpable;
     bool no_new_privs;
@@ -73,6 +75,41 @@ uint64_t limit_maximum(int resource)
 void limit_set_initial(int resource, uint64_t current, uint64_t maximum)
 {
     g_ident.limits[resource] = (struct rlimit64){current, maximum};
+}
+
+/* How many. */
+static uint32_t copy_groups(uint32_t ret[static GROUPS_MAX])
+{
+    uint32_t count;
+
+    spin_lock(&g_ident.lock);
+    count = g_ident.group_count;
+    __builtin_memcpy(ret, g_ident.groups, count * sizeof(*ret));
+    spin_unlock(&g_ident.lock);
+    return count;
+}
+
+bool ident_in_group(uint32_t gid)
+{
+    uint32_t groups[GROUPS_MAX];
+    const uint32_t count = copy_groups(groups);
+
+    for (uint32_t i = 0; i < count; i++) {
+        if (groups[i] == gid) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void ident_format_groups(struct strbuf *out)
+{
+    uint32_t groups[GROUPS_MAX];
+    const uint32_t count = copy_groups(groups);
+
+    for (uint32_t i = 0; i < count; i++) {
+        strbuf_printf(out, i == 0 ? "%u" : " %u", groups[i]);
+    }
 }
 
 const char *ident_hostname(void)
@@ -290,33 +327,50 @@ SYSCALL_1(setfsgid, uint32_t, id)
 
 SYSCALL_2(getgroups, int, size, uint64_t, user_list)
 {
-    const int count = (int)g_ident.group_count;
+    uint32_t groups[GROUPS_MAX];
+    const int count = (int)copy_groups(groups);
 
     if (size < 0 || (size != 0 && size < count)) {
         return -EINVAL;
     }
-    if (size != 0 &&
-        user_copy_out(user_list, g_ident.groups, (size_t)count * sizeof(uint32_t)) < 0) {
+    if (size != 0 && user_copy_out(user_list, groups, (size_t)count * sizeof(uint32_t)) < 0) {
         return -EFAULT;
     }
     return count;
 }
 
+/* Linux keeps them in order, and shows them so. */
+static void sort_groups(uint32_t *v, uint32_t count)
+{
+    for (uint32_t i = 1; i < count; i++) {
+        const uint32_t x = v[i];
+        uint32_t k = i;
+
+        for (; k > 0 && v[k - 1] > x; k--) {
+            v[k] = v[k - 1];
+        }
+        v[k] = x;
+    }
+}
+
 SYSCALL_2(setgroups, uint64_t, size, uint64_t, user_list)
 {
-    uint32_t fresh[ARRAY_COUNT(g_ident.groups)];
+    uint32_t fresh[GROUPS_MAX];
 
     if (process_current()->euid != 0) {
         return -EPERM;
     }
-    if (size > ARRAY_COUNT(fresh)) {
+    if (size > GROUPS_MAX) {
         return -EINVAL;
     }
     if (user_copy_in(fresh, user_list, size * sizeof(uint32_t)) < 0) {
         return -EFAULT;
     }
+    sort_groups(fresh, (uint32_t)size);
+    spin_lock(&g_ident.lock);
     __builtin_memcpy(g_ident.groups, fresh, size * sizeof(uint32_t));
     g_ident.group_count = (uint32_t)size;
+    spin_unlock(&g_ident.lock);
     return 0;
 }
 

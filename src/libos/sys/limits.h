@@ -15,3 +15,9 @@ const char *ident_hostname(void);
 void ident_set_hostname(const char *name);
 const char *ident_release(void); /* uname -r */
 const char *ident_version(void);
+
+struct strbuf;
+
+/* Supplementary groups. */
+bool ident_in_group(uint32_t gid);
+void ident_format_groups(struct strbuf *out); /* "1 2 3" */

@@ -104,8 +104,11 @@ static int show_status(uint64_t arg, struct strbuf *out)
     strbuf_printf(out, "Pid:\t%lu\nPPid:\t%d\nTracerPid:\t0\n", arg, p->ppid);
     strbuf_printf(out, "Uid:\t%u\t%u\t%u\t%u\n", p->uid, p->euid, p->suid, p->fsuid);
     strbuf_printf(out, "Gid:\t%u\t%u\t%u\t%u\n", p->gid, p->egid, p->sgid, p->fsgid);
-    strbuf_printf(out, "FDSize:\t%zu\nGroups:\t \nNStgid:\t%d\nNSpid:\t%lu\n",
-                  fd_table_size(p->files), p->pid, arg);
+    strbuf_printf(out, "FDSize:\t%zu\nGroups:\t", fd_table_size(p->files));
+    if (fs_hooks()->format_groups != NULL) {
+        fs_hooks()->format_groups(out);
+    }
+    strbuf_printf(out, " \nNStgid:\t%d\nNSpid:\t%lu\n", p->pid, arg);
     strbuf_printf(out,
                   "VmPeak:\t%8lu kB\nVmSize:\t%8lu kB\nVmLck:\t       0 kB\nVmPin:\t       0 kB\n"
                   "VmHWM:\t%8lu kB\nVmRSS:\t%8lu kB\nRssAnon:\t%8lu kB\nRssFile:\t       0 kB\n"
@@ -224,8 +227,14 @@ static int magic_root(uint64_t arg, struct path *ret)
 
 static int magic_exe(uint64_t arg, struct path *ret)
 {
+    const struct file *f = process_current()->exe_file;
     const char *exe = process_current()->exe_path;
 
+    if (f != NULL) {
+        *ret = f->path;
+        path_get(ret);
+        return 0;
+    }
     if (exe == NULL) {
         return -ENOENT;
     }
