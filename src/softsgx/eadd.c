@@ -14,16 +14,33 @@
 
 void soft_host_lock(struct sgx_enclave *e, sigset_t *ret_old)
 {
+    struct soft_thread *th = soft_self;
     uint64_t all = ~0ull;
 
-    (void)soft_syscall(SYS_rt_sigprocmask, SIG_BLOCK, (long)&all, (long)ret_old, 8);
+    if (th != NULL) {
+        th->hold = 1; /* the handler puts signals off: cheaper than two system calls */
+        __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    } else {
+        (void)soft_syscall(SYS_rt_sigprocmask, SIG_BLOCK, (long)&all, (long)ret_old, 8);
+    }
     soft_lock(&e->lock);
 }
 
 void soft_host_unlock(struct sgx_enclave *e, const sigset_t *old)
 {
+    struct soft_thread *th = soft_self;
+
     soft_unlock(&e->lock);
-    (void)soft_syscall(SYS_rt_sigprocmask, SIG_SETMASK, (long)old, 0, 8);
+    if (th == NULL) {
+        (void)soft_syscall(SYS_rt_sigprocmask, SIG_SETMASK, (long)old, 0, 8);
+        return;
+    }
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    th->hold = 0;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    if (th->deferred != 0) {
+        soft_leaf_deferred(th);
+    }
 }
 
 int soft_check_range(const struct sgx_enclave *e, uint64_t offset, size_t size)
@@ -85,7 +102,7 @@ static int add_one(struct sgx_enclave *e, uint64_t page, const uint8_t *src, uin
             return r;
         }
     }
-    entry = (entry & EPCM_HOST_MASK) | EPCM_VALID | flags | (uint64_t)slot << EPCM_SLOT_SHIFT;
+    entry = (entry & EPCM_STAY_MASK) | EPCM_VALID | flags | (uint64_t)slot << EPCM_SLOT_SHIFT;
     __atomic_store_n(&e->epcm[page], entry, __ATOMIC_RELEASE);
     return 0;
 }
@@ -180,6 +197,40 @@ static struct soft_maps *replace(const struct soft_maps *was, uint64_t start, ui
     return m;
 }
 
+/* The protection of the one range all of these pages lie in; UINT32_MAX: there is no such range. */
+static uint32_t range_prot(const struct soft_maps *m, uint64_t start, uint64_t end)
+{
+    for (size_t i = 0; m != NULL && i < m->count; i++) {
+        if (start >= m->range[i].start && end <= m->range[i].end) {
+            return m->range[i].prot;
+        }
+    }
+    return UINT32_MAX;
+}
+
+/* Closes or opens pages one by one; what was there before, all or-ed. */
+static uint64_t close_pages(struct sgx_enclave *e, uint64_t first, uint64_t count, bool closed)
+{
+    uint64_t seen = 0;
+
+    for (uint64_t p = first; p < first + count; p++) {
+        if (e->touched[p / 512] == 0 && !closed) {
+            p |= 511; /* nobody was here */
+            continue;
+        }
+        seen |= closed ? __atomic_fetch_or(&e->epcm[p], EPCM_CLOSED, __ATOMIC_SEQ_CST)
+                       : __atomic_fetch_and(&e->epcm[p], ~EPCM_CLOSED, __ATOMIC_SEQ_CST);
+        e->touched[p / 512] = 1;
+    }
+    return seen;
+}
+
+#define CLOSE_MAX 65536u /* pages: more than that makes a range of its own */
+
+/*
+ * Guard pages and memory that is kept for later come and go by the thousand: they are marks at the
+ * pages. Everything else is a new table of ranges (readers hold the old ones, which stay).
+ */
 int soft_map_pages(struct sgx_enclave *e, uint64_t offset, size_t size, int prot,
                    struct error **err)
 {
@@ -188,7 +239,9 @@ int soft_map_pages(struct sgx_enclave *e, uint64_t offset, size_t size, int prot
                     ((prot & PROT_EXEC) != 0 ? EPCM_X : 0);
     uint64_t first = offset >> NACRE_PAGE_SHIFT;
     uint64_t count = size >> NACRE_PAGE_SHIFT;
-    struct soft_maps *m;
+    uint64_t start = e->base + offset;
+    uint64_t seen = EPCM_ENTERED;
+    uint32_t whole;
     sigset_t old;
     int r;
 
@@ -197,15 +250,24 @@ int soft_map_pages(struct sgx_enclave *e, uint64_t offset, size_t size, int prot
                          (unsigned long long)offset, size);
     }
     soft_host_lock(e, &old);
-    m = replace(e->maps, e->base + offset, e->base + offset + size, bits);
-    if (m == NULL) {
-        soft_host_unlock(e, &old);
-        return error_set(err, ENOMEM, "out of memory");
+    whole = count <= CLOSE_MAX ? range_prot(e->maps, start, start + size) : UINT32_MAX;
+    if (whole != UINT32_MAX && (bits == 0 || bits == whole)) {
+        seen = close_pages(e, first, count, /*closed=*/bits == 0);
+    } else {
+        struct soft_maps *m = replace(e->maps, start, start + size, bits);
+
+        if (m == NULL) {
+            soft_host_unlock(e, &old);
+            return error_set(err, ENOMEM, "out of memory");
+        }
+        m->older = e->maps;
+        __atomic_store_n(&e->maps, m, __ATOMIC_RELEASE);
+        (void)close_pages(e, first, count, /*closed=*/false);
     }
-    m->older = e->maps;
-    __atomic_store_n(&e->maps, m, __ATOMIC_RELEASE);
     r = soft_reapply_locked(e, first, count);
     soft_host_unlock(e, &old);
-    soft_bump_epoch();
+    if ((seen & EPCM_ENTERED) != 0) {
+        soft_bump_epoch();
+    }
     return r < 0 ? error_set_errno(err, -r, "map: cannot change page permissions") : 0;
 }

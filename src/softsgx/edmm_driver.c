@@ -46,7 +46,17 @@ int soft_augment(struct sgx_enclave *e, uint64_t offset, size_t size)
     return r;
 }
 
-static uint64_t emodpr(struct sgx_enclave *e, uint64_t page, uint64_t perm)
+/* Threads remember what EENTER found out about their TCS and its SSA frames; they look again when
+ * one of those changed. The marks are made before the look (tcs.c), the bump comes after the
+ * change: whoever looked too early for the change was early enough for the bump. */
+static void bump_if_entered(uint64_t seen)
+{
+    if ((seen & EPCM_ENTERED) != 0) {
+        soft_bump_epoch();
+    }
+}
+
+static uint64_t emodpr(struct sgx_enclave *e, uint64_t page, uint64_t perm, uint64_t *seen)
 {
     uint64_t entry = soft_epcm_load(e, page);
 
@@ -59,6 +69,7 @@ static uint64_t emodpr(struct sgx_enclave *e, uint64_t page, uint64_t perm)
         }
     } while (
         !soft_epcm_swap(e, page, &entry, (entry & (~EPCM_RWX | perm)) | EPCM_PR | EPCM_UNTRACKED));
+    *seen |= entry;
     return SGX_SUCCESS;
 }
 
@@ -69,6 +80,7 @@ int soft_restrict_permissions(struct sgx_enclave *e, uint64_t offset, size_t siz
     uint64_t count = size >> NACRE_PAGE_SHIFT;
     uint64_t code = SGX_SUCCESS;
     uint64_t done = 0;
+    uint64_t seen = 0;
     sigset_t old;
     int r = check(e, offset, size);
 
@@ -80,11 +92,11 @@ int soft_restrict_permissions(struct sgx_enclave *e, uint64_t offset, size_t siz
         return -EINVAL;
     }
     soft_host_lock(e, &old);
-    soft_bump_epoch();
     while (done < count && code == SGX_SUCCESS) {
-        code = emodpr(e, first + done, secinfo_perm);
+        code = emodpr(e, first + done, secinfo_perm, &seen);
         done += code == SGX_SUCCESS ? 1 : 0;
     }
+    bump_if_entered(seen);
     r = done == 0 ? 0 : soft_apply_range_locked(e, first, done);
     tracked(e, first, done);
     soft_host_unlock(e, &old);
@@ -99,7 +111,7 @@ static bool tcs_busy(uint64_t entry)
                NULL;
 }
 
-static uint64_t emodt(struct sgx_enclave *e, uint64_t page, enum sgx_page_type type)
+static uint64_t emodt(struct sgx_enclave *e, uint64_t page, enum sgx_page_type type, uint64_t *seen)
 {
     uint64_t entry = soft_epcm_load(e, page);
     uint64_t now;
@@ -124,7 +136,9 @@ static uint64_t emodt(struct sgx_enclave *e, uint64_t page, enum sgx_page_type t
     } while (!soft_epcm_swap(e, page, &entry, now));
     if (epcm_type(entry) == SGX_PT_TCS) {
         soft_tcs_remove(e, (uint32_t)(entry >> EPCM_SLOT_SHIFT));
+        *seen |= EPCM_ENTERED;
     }
+    *seen |= entry;
     return SGX_SUCCESS;
 }
 
@@ -135,6 +149,7 @@ int soft_modify_types(struct sgx_enclave *e, uint64_t offset, size_t size, enum 
     uint64_t count = size >> NACRE_PAGE_SHIFT;
     uint64_t code = SGX_SUCCESS;
     uint64_t done = 0;
+    uint64_t seen = 0;
     sigset_t old;
     int r = check(e, offset, size);
 
@@ -145,11 +160,11 @@ int soft_modify_types(struct sgx_enclave *e, uint64_t offset, size_t size, enum 
         return -EINVAL;
     }
     soft_host_lock(e, &old);
-    soft_bump_epoch();
     while (done < count && code == SGX_SUCCESS) {
-        code = emodt(e, first + done, type);
+        code = emodt(e, first + done, type, &seen);
         done += code == SGX_SUCCESS ? 1 : 0;
     }
+    bump_if_entered(seen);
     r = done == 0 ? 0 : soft_apply_range_locked(e, first, done);
     tracked(e, first, done);
     soft_host_unlock(e, &old);
@@ -169,7 +184,6 @@ int soft_remove_pages(struct sgx_enclave *e, uint64_t offset, size_t size)
         return r;
     }
     soft_host_lock(e, &old);
-    soft_bump_epoch();
     while (done < count && r == 0) {
         uint64_t entry = soft_epcm_load(e, first + done);
 
@@ -178,7 +192,7 @@ int soft_remove_pages(struct sgx_enclave *e, uint64_t offset, size_t size)
             r = (entry & EPCM_VALID) == 0 ? -ENOENT : -EPERM;
             break;
         }
-        __atomic_store_n(&e->epcm[first + done], entry & EPCM_HOST_MASK, __ATOMIC_RELEASE);
+        __atomic_store_n(&e->epcm[first + done], entry & EPCM_STAY_MASK, __ATOMIC_RELEASE);
         done++;
     }
     if (done != 0) {

@@ -70,6 +70,9 @@ uint64_t soft_map_prot(const struct sgx_enclave *e, uint64_t page)
     size_t lo = 0;
     size_t hi = m == NULL ? 0 : m->count;
 
+    if ((soft_epcm_load(e, page) & EPCM_CLOSED) != 0) {
+        return 0;
+    }
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
 

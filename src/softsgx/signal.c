@@ -455,7 +455,7 @@ void soft_on_signal(int sig, siginfo_t *info, ucontext_t *uc, struct soft_thread
     *out = (struct signal_out){0};
     soft_regs_from_context(&p.regs, uc);
     locate(th, sig, sync, uc, &p);
-    if (p.leaf && !sync) {
+    if ((p.leaf || th->hold != 0) && !sync) {
         if (sig != SIGILL) {
             put_off(th, sig, info, uc);
         }

@@ -169,6 +169,7 @@ static enum soft_result check_frame(struct soft_tcs *t, uint32_t index, uint64_t
         return soft_gp(ret_fault);
     }
     for (uint64_t a = frame; a < frame + e->ssa_frame_size; a += NACRE_PAGE_SIZE) {
+        (void)__atomic_or_fetch(&e->epcm[soft_page_of(e, a)], EPCM_ENTERED, __ATOMIC_SEQ_CST);
         if (host_access(e, a, EPCM_R | EPCM_W, ret_fault) != SOFT_OK) {
             return SOFT_FAULT;
         }

@@ -89,6 +89,8 @@ struct chunk {
 static bool g_enabled;
 static struct spinlock g_lock;
 static struct site *g_buckets[BUCKETS];
+static uint64_t g_lowest = UINT64_MAX; /* of the addresses that ever were in the table */
+static uint64_t g_highest;
 static struct chunk *g_chunks;
 static uint64_t g_patched;
 static uint64_t g_left;
@@ -131,6 +133,8 @@ static void insert(struct site *s)
     spin_lock(&g_lock);
     s->next = *b;
     *b = s;
+    g_lowest = MIN(g_lowest, s->address);
+    g_highest = MAX(g_highest, s->address);
     spin_unlock(&g_lock);
 }
 
@@ -141,10 +145,12 @@ static bool in_original(const struct site *s, uint64_t start, uint64_t end)
 
 void rewrite_forget(uint64_t start, uint64_t end)
 {
-    if (__atomic_load_n(&g_patched, __ATOMIC_RELAXED) + g_left == 0) {
+    spin_lock(&g_lock);
+    /* Most of what is unmapped is nowhere near. */
+    if (g_lowest >= end + 8 || g_highest + 16 <= start) {
+        spin_unlock(&g_lock);
         return;
     }
-    spin_lock(&g_lock);
     for (size_t i = 0; i < BUCKETS; i++) {
         for (struct site **at = &g_buckets[i]; *at != NULL;) {
             struct site *s = *at;
@@ -191,6 +197,8 @@ void rewrite_reset(void)
         c = next;
     }
     g_chunks = NULL;
+    g_lowest = UINT64_MAX;
+    g_highest = 0;
 }
 
 /* ---- reading and writing code ---- */

@@ -8,6 +8,7 @@
 #include "libos/boot/rewrite.h"
 #include "libos/fs/file.h"
 #include "libos/lib/random.h"
+#include "libos/mm/keep.h"
 #include "libos/mm/kmem.h"
 #include "libos/mm/page.h"
 
@@ -262,6 +263,15 @@ static int64_t map_locked(uint64_t address, uint64_t size, uint32_t prot, uint32
         }
     }
     vma_insert(&g_mm.tree, v);
+    if (file == NULL && v->prot != PROT_NONE && (v->flags & VMA_GROWSDOWN) == 0) {
+        r = keep_revive(v->start, size, mm_page_prot(prot));
+        if (r < 0) {
+            (void)mm_unmap_locked((uint64_t)at, size);
+            return r;
+        }
+    } else {
+        keep_drop(v->start, size);
+    }
     if (wants_eager(v, flags)) {
         /* Shortage now is shortage at the first touch: only what must be there is an error. */
         r = mm_populate_locked(v, v->start, v->end);
@@ -312,7 +322,11 @@ int mm_unmap_locked(uint64_t address, uint64_t size)
             (void)mm_sync_vma(v, v->start, v->end);
         }
         rewrite_forget(v->start, v->end);
-        page_decommit(v->start, v->end - v->start);
+        if (g_mm.clearing) {
+            page_decommit(v->start, v->end - v->start);
+        } else {
+            keep_or_decommit(v->start, v->end - v->start);
+        }
         vma_remove(&g_mm.tree, v);
         mm_vma_free(v);
         v = next;
@@ -336,6 +350,7 @@ void mm_clear(void)
     g_mm.clearing = true;
     (void)mm_unmap_locked(g_user_start, g_user_end - g_user_start);
     g_mm.clearing = false;
+    (void)keep_drop_all();
     mutex_unlock(&g_mm.lock);
     g_mm.brk_start = 0;
     g_mm.brk_end = 0;

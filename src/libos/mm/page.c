@@ -17,6 +17,7 @@
 #include "libos/boot/boot.h"
 #include "libos/host/host.h"
 #include "libos/mm/enclu.h"
+#include "libos/mm/keep.h"
 #include "libos/mm/kmem.h"
 #include "libos/mm/page_raw.h"
 
@@ -80,6 +81,11 @@ static bool account(uint64_t pages)
     return true;
 }
 
+static bool account_or_make_room(uint64_t pages)
+{
+    return account(pages) || (keep_drop_all() && account(pages));
+}
+
 static void unaccount(uint64_t pages)
 {
     __atomic_sub_fetch(&g_committed, pages, __ATOMIC_RELAXED);
@@ -99,7 +105,8 @@ void page_counters(struct page_counters *ret)
 
 uint64_t page_available(void)
 {
-    const uint64_t used = __atomic_load_n(&g_committed, __ATOMIC_RELAXED);
+    const uint64_t used =
+        __atomic_load_n(&g_committed, __ATOMIC_RELAXED) - (keep_bytes() >> NACRE_PAGE_SHIFT);
 
     return used >= g_limit_pages ? 0 : (g_limit_pages - used) << NACRE_PAGE_SHIFT;
 }
@@ -118,7 +125,7 @@ int page_raw_commit(uint64_t address, uint64_t size)
 {
     const uint64_t pages = size >> NACRE_PAGE_SHIFT;
 
-    if (!account(pages)) {
+    if (!account_or_make_room(pages)) {
         return -ENOMEM;
     }
     if (pages >= AUGMENT_HINT_PAGES) {
@@ -244,6 +251,25 @@ static uint64_t run_length(const uint8_t *s, uint64_t max, uint8_t mask, uint8_t
     return n;
 }
 
+uint64_t page_run(uint64_t address, uint64_t end, uint8_t mask)
+{
+    const uint8_t want = page_state(address) & mask;
+    uint64_t total = 0;
+
+    while (address < end) {
+        const uint64_t span = leaf_span(address, end) >> NACRE_PAGE_SHIFT;
+        const uint8_t *s = state_of(address);
+        const uint64_t n = s != NULL ? run_length(s, span, mask, want) : want == 0 ? span : 0;
+
+        total += n;
+        if (n < span) {
+            break;
+        }
+        address += span << NACRE_PAGE_SHIFT;
+    }
+    return total;
+}
+
 /* ---- permissions ---- */
 
 static void extend(uint64_t address, uint64_t pages, uint8_t prot)
@@ -271,11 +297,9 @@ static int restrict_to(uint64_t address, uint64_t pages, uint8_t prot)
     return 0;
 }
 
-/* The driver keeps every page readable for EACCEPT's sake. No access at all is the EPCM's read-only
- * plus the host page table: enough for guard pages, which protect the application from itself. */
-static int hide(uint64_t address, uint64_t pages, bool hidden)
+int page_hide(uint64_t address, uint64_t size, bool hidden)
 {
-    return host_map(to_offset(address), pages << NACRE_PAGE_SHIFT, hidden ? 0 : 7);
+    return host_map(to_offset(address), size, hidden ? 0 : 7);
 }
 
 /* One run of equal state to `prot`. */
@@ -290,7 +314,7 @@ static int protect_run(uint64_t address, uint64_t pages, uint8_t from, uint8_t t
     }
     __atomic_add_fetch(&g_protects, pages, __ATOMIC_RELAXED);
     if (from == 0) {
-        r = hide(address, pages, false);
+        r = page_hide(address, pages << NACRE_PAGE_SHIFT, /*hidden=*/false);
     }
     if (r == 0 && (want & ~have) != 0) {
         extend(address, pages, want | have);
@@ -299,7 +323,7 @@ static int protect_run(uint64_t address, uint64_t pages, uint8_t from, uint8_t t
         r = restrict_to(address, pages, want);
     }
     if (r == 0 && to == 0) {
-        r = hide(address, pages, true);
+        r = page_hide(address, pages << NACRE_PAGE_SHIFT, /*hidden=*/true);
     }
     return r;
 }
@@ -342,10 +366,14 @@ int page_protect(uint64_t address, uint64_t size, uint8_t prot)
 static int commit_span(uint64_t address, uint64_t pages, uint8_t *s, uint8_t prot)
 {
     while (pages > 0) {
-        const uint8_t have = *s & PAGE_COMMITTED;
-        const uint64_t n = run_length(s, pages, PAGE_COMMITTED, have);
+        const uint8_t have = *s & (PAGE_COMMITTED | PAGE_KEPT);
+        const uint64_t n = run_length(s, pages, PAGE_COMMITTED | PAGE_KEPT, have);
         int r;
 
+        if (have == PAGE_KEPT) {
+            keep_drop(address, n << NACRE_PAGE_SHIFT);
+            continue;
+        }
         if (have == 0) {
             r = page_raw_commit(address, n << NACRE_PAGE_SHIFT);
             if (r < 0) {
@@ -401,7 +429,10 @@ int page_commit_copy(uint64_t address, const void *src, uint8_t prot)
     if ((*s & PAGE_COMMITTED) != 0) {
         return 0;
     }
-    if (!account(1)) {
+    if ((*s & PAGE_KEPT) != 0) {
+        keep_drop(address, NACRE_PAGE_SIZE);
+    }
+    if (!account_or_make_room(1)) {
         return -ENOMEM;
     }
     if (enclu(ENCLU_EACCEPTCOPY, &info, address, (uint64_t)src) != SGX_SUCCESS) {
@@ -409,6 +440,20 @@ int page_commit_copy(uint64_t address, const void *src, uint8_t prot)
     }
     *s = (uint8_t)(PAGE_COMMITTED | prot);
     return 0;
+}
+
+/* Hidden pages must become reachable again for EACCEPT. */
+static void show_hidden(const uint8_t *s, uint64_t address, uint64_t pages)
+{
+    for (uint64_t i = 0; i < pages;) {
+        const uint64_t n = (s[i] & PAGE_RWX) == 0 ? run_length(&s[i], pages - i, PAGE_RWX, 0) : 0;
+
+        if (n > 0) {
+            (void)page_hide(address + (i << NACRE_PAGE_SHIFT), n << NACRE_PAGE_SHIFT,
+                            /*hidden=*/false);
+        }
+        i += MAX(n, (uint64_t)1);
+    }
 }
 
 void page_decommit(uint64_t address, uint64_t size)
@@ -426,12 +471,7 @@ void page_decommit(uint64_t address, uint64_t size)
             const uint64_t n = run_length(s, left, PAGE_COMMITTED, have);
 
             if (have != 0) {
-                /* Hidden pages must become reachable again for EACCEPT. */
-                for (uint64_t i = 0; i < n; i++) {
-                    if ((s[i] & PAGE_RWX) == 0) {
-                        (void)hide(p + (i << NACRE_PAGE_SHIFT), 1, false);
-                    }
-                }
+                show_hidden(s, p, n);
                 page_raw_decommit(p, n << NACRE_PAGE_SHIFT);
                 __builtin_memset(s, 0, n);
             }

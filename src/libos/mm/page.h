@@ -17,6 +17,7 @@
 #define PAGE_X         0x08u
 #define PAGE_PATCHED   0x10u /* holds rewritten system calls */
 #define PAGE_DIRTY     0x20u /* page of a shared file mapping that may differ from the file */
+#define PAGE_KEPT      0x40u /* given back by the application, not by us (keep.h); not COMMITTED */
 #define PAGE_RWX       (PAGE_R | PAGE_W | PAGE_X)
 
 /* `limit`: bytes that may be committed, measured pages included; 0: PAGE_LIMIT_DEFAULT. */
@@ -31,6 +32,15 @@ void page_state_set(uint64_t address, uint8_t set, uint8_t clear);
  * content and permissions. -ENOMEM beyond the limit or when the host gives no page; what was
  * committed stays. */
 [[nodiscard]] int page_commit(uint64_t address, uint64_t size, uint8_t prot);
+
+/* Pages from `address` on (below `end`) whose state under `mask` is that of the first; at least 1.
+ */
+uint64_t page_run(uint64_t address, uint64_t end, uint8_t mask);
+
+/* No access at all is the EPCM's read-only plus the host's page table (the driver keeps every page
+ * readable for EACCEPT's sake): enough for guard pages and kept ones, which protect the application
+ * from itself. */
+[[nodiscard]] int page_hide(uint64_t address, uint64_t size, bool hidden);
 
 /* Gives pages back to the host (TRIM, EACCEPT, remove). Uncommitted ones are skipped. */
 void page_decommit(uint64_t address, uint64_t size);
