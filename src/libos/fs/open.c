@@ -248,7 +248,7 @@ static int lookup_or_create(struct name_walk *w, uint32_t flags, uint32_t mode, 
             if (r < 0) {
                 return r;
             }
-            if (w->type == LAST_ROOT && w->buffer == NULL) { /* a magic link */
+            if (w->type == LAST_ROOT) { /* a magic link, or a link to "/", refused as a directory */
                 *ret = w->cur;
                 path_get(ret);
                 return 0;
