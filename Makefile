@@ -5,7 +5,7 @@ JOBS ?= $(shell nproc)
 MESON_ARGS ?=
 
 .DEFAULT_GOAL := all
-.PHONY: all bootstrap demo test test-all bench lint fuzz format install clean help
+.PHONY: all bootstrap bootstrap-apps demo test test-all bench lint fuzz format install clean help
 
 all: $(BUILD)/build.ninja ## build everything
 	@ninja -C $(BUILD) -j $(JOBS)
@@ -17,13 +17,16 @@ $(BUILD)/build.ninja:
 bootstrap: ## install the Debian/Ubuntu packages that are missing (asks sudo when not root)
 	@tools/bootstrap
 
+bootstrap-apps: ## those, and the applications that the slow tests run in the enclave
+	@tools/bootstrap --apps
+
 demo: bootstrap all ## show the main job end to end
 	@tools/demo $(BUILD)
 
 test: bootstrap all ## run the tests
 	@tools/run-tests $(BUILD)
 
-test-all: bootstrap all ## run the tests, slow suites included
+test-all: bootstrap-apps all ## run the tests, slow suites included
 	@tools/run-tests $(BUILD) --slow
 
 bench: bootstrap all ## measure native and nacre side by side, into build/bench.json

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Interpreters and tools without a server: one program each that uses the system a good deal."""
+from .harness import Case, Failed
+
+PERL = r"""
+use strict; use warnings; use POSIX qw(strftime floor); use Socket; use IO::Socket::INET; use File::Temp 'tempdir'; use Time::HiRes 'usleep';
+my $dir = tempdir(CLEANUP => 1); my %count;
+open(my $in, '<', '/etc/passwd') or die; while (<$in>) { $count{(split /:/)[6] // ''}++ } close $in;
+print join(',', map {"$_=$count{$_}"} sort keys %count), "\n";
+open(my $out, '>', "$dir/a") or die; print $out "line $_\n" for 1..10000; close $out; print -s "$dir/a", "\n";
+rename "$dir/a", "$dir/b"; symlink 'b', "$dir/c"; print readlink("$dir/c"), ' ', join(' ', map {s/.*\///r} sort glob("$dir/*")), "\n";
+socketpair(my $x, my $y, AF_UNIX, SOCK_STREAM, 0) or die; syswrite $x, 'through a socket'; sysread $y, my $text, 100; print "$text\n";
+my $l = IO::Socket::INET->new(Listen => 5, LocalAddr => '127.0.0.1') or die; my $c = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $l->sockport);
+my $s = $l->accept; print $c "over tcp\n"; print scalar <$s>;
+local $SIG{ALRM} = sub { die "alarm\n" }; eval { alarm 1; select undef, undef, undef, 5; }; print $@;
+local $SIG{USR1} = sub { print "usr1\n" }; kill USR1 => $$; usleep 1000;
+print strftime('%F %T', gmtime 86400 * 365), ' ', floor(-1.5), ' ', sprintf('%.10f', atan2(1, 1)), "\n";
+my $u = "\x{e9}\x{4e2d}"; utf8::encode($u); print length $u, "\n"; print "$ENV{HOME} $0\n"; exit 3;
+"""
+RUBY = r"""
+require 'json'; require 'digest'; require 'socket'; require 'tmpdir'; require 'set'; require 'openssl'; require 'zlib'; require 'timeout'
+Dir.mktmpdir { |d| File.write("#{d}/a", 'x' * 100_000); puts File.size("#{d}/a"), Digest::SHA256.file("#{d}/a"), Dir.children(d) }
+puts JSON.generate(a: [1, nil, 2.5], 'b' => { c: "\u00e9" }), JSON.parse('[1, {"x": null}]').inspect
+q = Queue.new; threads = 8.times.map { |i| Thread.new { 1000.times { |k| q << i * k }; i } }; puts threads.map(&:value).inspect, q.size
+server = TCPServer.new('127.0.0.1', 0); t = Thread.new { s = server.accept; s.puts s.gets.upcase; s.close }
+c = TCPSocket.new('127.0.0.1', server.addr[1]); c.puts 'over tcp'; puts c.gets; t.join
+puts Zlib::Inflate.inflate(Zlib::Deflate.deflate('nacre' * 1000)).size, OpenSSL::Digest::SHA512.hexdigest('x')[0, 32]
+f = Fiber.new { |x| 3.times { |i| x = Fiber.yield(x + i) }; :done }; puts f.resume(1), f.resume(10), f.resume(100), f.resume(0)
+trap('USR1') { puts 'usr1' }; Process.kill('USR1', Process.pid); sleep 0.05
+1_000_000.times { |i| 'garbage' + i.to_s }; GC.start; puts GC.count > 0, ObjectSpace.count_objects[:TOTAL] > 0
+begin; Timeout.timeout(0.05) { sleep 5 }; rescue Timeout::Error => e; puts e.class; end
+def deep(n) = deep(n + 1) + 1
+begin; deep(0); rescue SystemStackError => e; puts e.message; end
+r = Ractor.new { Ractor.receive * 2 } rescue nil
+puts 2**200, Time.at(0).utc, [3, 1, 2].sort.inspect, ENV['HOME'], ARGV.inspect; exit 4
+"""
+PHP = r"""<?php
+$d = sys_get_temp_dir() . '/nacre-php'; @mkdir($d); file_put_contents("$d/a", str_repeat('x', 100000)); echo filesize("$d/a"), ' ', md5_file("$d/a"), "\n";
+print_r(array_diff(scandir($d), ['.', '..'])); rename("$d/a", "$d/b"); unlink("$d/b"); rmdir($d); var_dump(file_exists($d));
+echo json_encode(['a' => [1, null, 2.5], 'b' => "\u{e9}"]), "\n"; var_dump(json_decode('{"x": [1, {"y": null}]}', true));
+echo preg_replace_callback('/(\d+)/', fn($m) => $m[1] * 2, 'a1 b22 c333'), ' ', hash('sha3-256', 'x'), ' ', bin2hex(gzcompress('nacre')), "\n";
+$server = stream_socket_server('tcp://127.0.0.1:0'); $name = stream_socket_get_name($server, false); $c = stream_socket_client("tcp://$name");
+$s = stream_socket_accept($server); fwrite($c, "over tcp\n"); echo fgets($s); $r = [$c]; $w = $e = null; var_dump(stream_select($r, $w, $e, 0, 1000));
+pcntl_async_signals(true); pcntl_signal(SIGUSR1, function () { echo "usr1\n"; }); posix_kill(posix_getpid(), SIGUSR1);
+function gen() { for ($i = 0; $i < 300000; $i++) { yield [$i => str_repeat('g', $i % 50)]; } } $n = 0; foreach (gen() as $g) { $n += count($g); } echo $n, "\n";
+$x = []; for ($i = 0; $i < 100000; $i++) { $x["k$i"] = new ArrayObject([$i]); } echo count($x), ' ', array_sum(array_map(fn($o) => $o[0], $x)), "\n";
+try { intdiv(1, 0); } catch (DivisionByZeroError $e) { echo get_class($e), "\n"; } echo date_create('@0')->setTimezone(new DateTimeZone('Asia/Tokyo'))->format('c'), "\n";
+echo getenv('HOME'), ' ', $argc, "\n"; fwrite(STDERR, "to stderr\n"); exit(5);
+"""
+SQL = """
+pragma journal_mode=wal; pragma synchronous=full; create table t(id integer primary key, name text unique, body blob);
+begin; with recursive n(x) as (select 1 union all select x + 1 from n where x < 50000)
+insert into t(name, body) select 'name ' || x, zeroblob(x % 200) from n; commit;
+create index i on t(length(body)); select count(*), sum(length(body)) from t where length(body) between 10 and 20;
+update t set body = randomblob(10) where id % 7 = 0; delete from t where id % 5 = 0; pragma integrity_check; vacuum; pragma page_count;
+create virtual table f using fts5(text); insert into f values ('the inner shell that protects'), ('an outer shell'); select rowid, text from f where f match 'inner';
+select json_extract('{"a": [1, 2, {"b": "c"}]}', '$.a[2].b'), hex(zeroblob(3)), upper('x'), date(0, 'unixepoch'); pragma wal_checkpoint(truncate);
+insert into t(id, name) values (1, 'again');
+"""
+PYTHON = r"""
+import concurrent.futures, decimal, hashlib, http.client, http.server, lzma, os, pathlib, queue, sqlite3, ssl, sys, tempfile, threading, time, zoneinfo
+with tempfile.TemporaryDirectory() as d:
+    p = pathlib.Path(d, 'a'); p.write_bytes(b'x' * 100000); print(p.stat().st_size, sorted(os.listdir(d)), hashlib.sha256(p.read_bytes()).hexdigest())
+    db = sqlite3.connect(os.path.join(d, 'db')); db.execute('create table t(a)'); db.executemany('insert into t values(?)', ((i,) for i in range(10000))); db.commit()
+    print(db.execute('select count(*), sum(a) from t').fetchone()); db.close()
+with concurrent.futures.ThreadPoolExecutor(8) as pool: print(sum(pool.map(lambda n: len(hashlib.pbkdf2_hmac('sha256', b'p', b's', 1000 + n)), range(50))))
+class H(http.server.BaseHTTPRequestHandler):
+    protocol_version = 'HTTP/1.1'
+    def log_message(self, *a): pass
+    def do_GET(self):
+        body = self.path.encode() * 100; self.send_response(200); self.send_header('Content-Length', str(len(body))); self.end_headers(); self.wfile.write(body)
+s = http.server.ThreadingHTTPServer(('127.0.0.1', 0), H); threading.Thread(target=s.serve_forever, daemon=True).start()
+def get(i):
+    c = http.client.HTTPConnection('127.0.0.1', s.server_port); n = 0
+    for k in range(20): c.request('GET', f'/{i}/{k}'); n += len(c.getresponse().read())
+    c.close(); return n
+with concurrent.futures.ThreadPoolExecutor(8) as pool: print(list(pool.map(get, range(8))))
+s.shutdown(); print(len(lzma.decompress(lzma.compress(b'nacre' * 10000))), ssl.OPENSSL_VERSION.split()[0], decimal.Decimal(2).sqrt())
+print(zoneinfo.ZoneInfo('Europe/Berlin').utcoffset(__import__('datetime').datetime(2026, 7, 1))); sys.exit(6)
+"""
+
+
+def program(argv, status):
+    """Its script ends with `status`: another one natively means that the script is wrong."""
+    def check(side, box):
+        code, out, err = side.run(argv)
+        if code != status:
+            raise Failed(f"exit status {code}, not {status}: {out[-300:]!r} {err[-1000:]!r}")
+        return [("output", out)]
+    return check
+
+
+def sqlite(side, box):
+    return [("shell", side.run(["sqlite3", "/tmp/nacre-services.db", SQL])),
+            ("gone", side.run(["sqlite3", "-readonly", "/tmp/nacre-services-none.db", "select 1 from t"])[0]),
+            ("cleaned", side.run(["rm", "-f", "/tmp/nacre-services.db"])[0])]
+
+
+CASES = [
+    Case("sqlite3", "sqlite3", "sqlite3", "the shell: WAL, 50,000 rows, index, vacuum, full text search, constraint error", sqlite),
+    Case("perl", "perl", "perl", "files, sockets, signals, alarm, modules", program(["perl", "-e", PERL], 3)),
+    Case("ruby", "ruby", "ruby", "threads, fibers, sockets, garbage collection, stack overflow, OpenSSL", program(["ruby", "-e", RUBY, "a"], 4)),
+    Case("php", "php", "php-cli", "files, streams, signals, generators, JSON, regular expressions", program(["php", "-r", PHP[5:]], 5)),
+    Case("python3", "python3", "python3", "threads, HTTP server and clients, sqlite, lzma, time zones", program(["python3", "-c", PYTHON], 6),
+         fast=True),
+]
