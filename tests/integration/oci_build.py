@@ -65,7 +65,7 @@ class Layout:
         return d
 
     def image(self, layers, tag="latest", compress="gzip", arch="amd64", diff_ids=None,
-              platform=None):
+              platform=None, config=None):
         descriptors = []
         ids = []
         for raw in layers:
@@ -75,13 +75,13 @@ class Layout:
                 "mediaType": "application/vnd.oci.image.layer.v1.tar" +
                              ("+gzip" if compress == "gzip" else ""),
                 "digest": self.put(blob), "size": len(blob)})
-        config = json.dumps({"architecture": arch, "os": "linux", "config": {},
-                             "rootfs": {"type": "layers",
-                                        "diff_ids": diff_ids or ids}}).encode()
+        text = json.dumps({"architecture": arch, "os": "linux", "config": config or {},
+                           "rootfs": {"type": "layers",
+                                      "diff_ids": diff_ids or ids}}).encode()
         manifest = json.dumps({
             "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
             "config": {"mediaType": "application/vnd.oci.image.config.v1+json",
-                       "digest": self.put(config), "size": len(config)},
+                       "digest": self.put(text), "size": len(text)},
             "layers": descriptors}).encode()
         entry = {"mediaType": "application/vnd.oci.image.manifest.v1+json",
                  "digest": self.put(manifest), "size": len(manifest)}
