@@ -18,6 +18,7 @@
 #include "libos/proc/park.h"
 #include "libos/proc/process.h"
 #include "libos/proc/process_init.h"
+#include "libos/proc/service.h"
 #include "libos/proc/slots.h"
 #include "libos/proc/thread_list.h"
 #include "libos/proc/thread_new.h"
@@ -178,6 +179,9 @@ void thread_entry(struct thread_page *tp, uint64_t block)
 
     if (!boot_take_block(tp, block)) {
         hostcall_leave_for_good();
+    }
+    if (t->service != NULL) {
+        service_run(t);
     }
     __asm__ volatile("wrfsbase %0" : : "r"(t->fs_base));
     enter_app();

@@ -80,6 +80,8 @@ struct thread {
     uint32_t wake_token;         /* 1: a wake came since the last wait */
     uint32_t park_state;         /* how it sleeps: 0 awake, 1 futex, 2 poll */
     int32_t host_wake_fd;        /* host eventfd for park_state 2; -1: none yet */
+    void (*service)(void *arg);  /* proc/service.h: a thread of the library OS itself; else NULL */
+    void *service_arg;
     void *arch;                  /* boot/: TCS, stacks, host-call block */
 };
 

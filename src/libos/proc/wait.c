@@ -146,6 +146,34 @@ int thread_wait_uninterruptible(uint64_t deadline)
     return wait(deadline, false);
 }
 
+int thread_wait_flag(const uint32_t *flag, bool interruptible)
+{
+    struct thread *t = thread_current();
+
+    while (__atomic_load_n(flag, __ATOMIC_ACQUIRE) == 0) {
+        if (must_go(t) || (interruptible && thread_signal_pending())) {
+            return -EINTR;
+        }
+        if (park(t, flag, WAIT_FOREVER) == 0) {
+            park_take_host_signals();
+        }
+    }
+    return 0;
+}
+
+void thread_set_flag(struct thread *t, uint32_t *flag)
+{
+    ref_get(&t->refs); /* whoever sees the flag may go, and end */
+    __atomic_store_n(flag, 1, __ATOMIC_SEQ_CST);
+    unpark(t);
+    thread_put(t);
+}
+
+bool thread_must_end(void)
+{
+    return must_go(thread_current());
+}
+
 /* ---- waiting on host descriptors as well ---- */
 
 #define FDS_FAST 8u

@@ -54,6 +54,15 @@ size_t waitq_wake(struct waitq *q, size_t count, uint32_t events);
 [[nodiscard]] int thread_wait_uninterruptible(uint64_t deadline);
 void thread_wake(struct thread *t);
 
+/* Sleeping on a flag of one's own instead of the thread's wake token, for waits inside the library
+ * OS that can lie within another wait. Until *flag is set (0), or a signal when `interruptible`, or
+ * the thread must end (-EINTR both). */
+[[nodiscard]] int thread_wait_flag(const uint32_t *flag, bool interruptible);
+/* Sets it and gets `t`, which waits for it, going. */
+void thread_set_flag(struct thread *t, uint32_t *flag);
+/* True when the thread is to end (exit_group, execve): no wait lasts any more. */
+bool thread_must_end(void);
+
 /* As thread_wait, but sleeping in the host on descriptors as well: struct host_pollfd like Linux's
  * pollfd. Returns 0 when woken or a descriptor is ready (revents filled in; checked to be a subset
  * of what can be reported), -ETIMEDOUT, -EINTR. */

@@ -167,6 +167,9 @@ static int send(struct process *p, struct thread *target, int signo,
 
 int signal_send_thread(struct thread *t, int signo, const struct siginfo_kernel *info)
 {
+    if (t->signals == NULL) {
+        return 0; /* a thread of ours (proc/service.h): it works for somebody else */
+    }
     return send(t->process, t, signo, info);
 }
 

@@ -222,7 +222,8 @@ static int64_t net_call(enum hostcall number, const uint64_t *a)
         return result(setsockopt(FD(0), (int)a[1], (int)a[2], PTR(3), (socklen_t)a[4]));
     case HOSTCALL_shutdown: return result(shutdown(FD(0), (int)a[1]));
     case HOSTCALL_sendto:
-        return result(sendto(FD(0), PTR(1), a[2], (int)a[3], PTR(4), (socklen_t)a[5]));
+        return result(
+            sendto(FD(0), PTR(1), a[2], (int)a[3] | MSG_NOSIGNAL, PTR(4), (socklen_t)a[5]));
     case HOSTCALL_recvfrom: return result(recvfrom(FD(0), PTR(1), a[2], (int)a[3], PTR(4), PTR(5)));
     case HOSTCALL_poll:
         ns_to_ts((int64_t)a[2], &ts);

@@ -3,6 +3,7 @@
 
 #include "unit/libos/fake_kernel.h"
 
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@
 #include "libos/mm/kmem.h"
 #include "libos/mm/user.h"
 #include "libos/proc/park.h"
+#include "libos/proc/service.h"
 #include "libos/proc/thread.h"
 #include "libos/proc/thread_list.h"
 #include "libos/signal/signal.h"
@@ -314,6 +316,46 @@ void fake_thread_end(void)
     if (t_thread.tid != 1) { /* the first one still tears the namespace down */
         fake_host_thread_end();
     }
+}
+
+/* ---- threads of the library OS itself ---- */
+
+struct fake_service {
+    void (*run)(void *arg);
+    void *arg;
+};
+
+static void *service_main(void *p)
+{
+    struct fake_service s = *(struct fake_service *)p;
+
+    free(p);
+    fake_host_thread();
+    t_thread = (struct thread){.process = &g_process, .comm = "service", .host_wake_fd = -1};
+    ref_init(&t_thread.refs);
+    t_arch = (struct fake_arch){.word = &t_park_word, .seq = &t_park_seq};
+    t_thread.arch = &t_arch;
+    s.run(s.arg);
+    if (t_thread.host_wake_fd >= 0) {
+        host_fd_closed(t_thread.host_wake_fd);
+        close(t_thread.host_wake_fd);
+    }
+    fake_host_thread_end();
+    return NULL;
+}
+
+int service_start(void (*run)(void *arg), void *arg)
+{
+    struct fake_service *s = malloc(sizeof(*s));
+    pthread_t thread;
+
+    *s = (struct fake_service){.run = run, .arg = arg};
+    if (pthread_create(&thread, NULL, service_main, s) != 0) {
+        free(s);
+        return -EAGAIN;
+    }
+    (void)pthread_detach(thread);
+    return 0;
 }
 
 /* ---- signals ---- */

@@ -1,0 +1,526 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The nacre authors */
+
+/*
+ * Frames are put together, sealed and opened in enclave memory and only then copied: GCM reads its
+ * input (and, sealing, its output) more than once, and what it reads must not change in between.
+ * The frame's number is never sent: both ends count, so a frame that is missing, repeated or in the
+ * wrong place has the wrong nonce and does not open. Whatever fails once fails for ever.
+ */
+
+#include "libos/family/channel.h"
+
+#include "core/ct.h"
+#include "core/hmac.h"
+#include "core/le.h"
+#include "libos/host/host.h"
+#include "libos/lib/simd.h"
+#include "libos/lib/str.h"
+#include "libos/mm/kmem.h"
+#include "libos/proc/wait.h"
+
+#define KIND_DATA     1u
+#define KIND_FAREWELL 2u
+
+#define FIRST_CAP    8192u
+#define OVERHEAD     (CHANNEL_HEADER_SIZE + AEAD_TAG_SIZE)
+#define NUMBER_MAX   (1ull << 62)
+#define KEEP_CAP     ((size_t)256 << 10) /* larger buffers are given back when empty */
+#define MSG_DONTWAIT 0x40
+
+/* ---- a host descriptor ---- */
+
+static int fd_of(void *ctx)
+{
+    return (int)(intptr_t)ctx;
+}
+
+static int64_t host_stream_send(void *ctx, const void *src, size_t size)
+{
+    int64_t n = host_sendto(fd_of(ctx), src, size, MSG_DONTWAIT, NULL, 0);
+
+    /* -EINTR: a signal was waiting before the call; the caller sees to signals. Nothing was sent
+     * either way. */
+    return n == 0 || n == -EINTR ? -EAGAIN : n;
+}
+
+static int64_t host_stream_recv(void *ctx, void *dst, size_t size)
+{
+    int64_t n = host_recvfrom(fd_of(ctx), dst, size, MSG_DONTWAIT, NULL, NULL);
+
+    return n == -EINTR ? -EAGAIN : n;
+}
+
+static int host_stream_wait(void *ctx, bool to_write, bool interruptible)
+{
+    struct host_pollfd fd = {.fd = fd_of(ctx), .events = to_write ? 4 : 1 /* POLLOUT, POLLIN */};
+    int r;
+
+    if (interruptible) {
+        return thread_wait_fds(&fd, 1, WAIT_FOREVER);
+    }
+    /* Signals and wakes stay where they are: this sleep is short by design. */
+    r = host_poll(&fd, 1, -1);
+    return r == -EINTR ? 0 : MIN(r, 0);
+}
+
+static void host_stream_close(void *ctx)
+{
+    (void)host_close(fd_of(ctx));
+}
+
+const struct channel_io channel_io_host = {
+    .send = host_stream_send,
+    .recv = host_stream_recv,
+    .wait = host_stream_wait,
+    .close = host_stream_close,
+};
+
+/* ---- keys ---- */
+
+static void direction_key(const uint8_t *key, char direction, const char *label,
+                          struct aead_key *ret)
+{
+    static const char base[] = "nacre family channel ";
+    uint8_t derived[AEAD_KEY_SIZE];
+    char info[sizeof(base) + 1 + CHANNEL_LABEL_MAX];
+    size_t n = sizeof(base) - 1;
+    const size_t label_size = str_len(label);
+
+    __builtin_memcpy(info, base, n);
+    info[n++] = direction;
+    __builtin_memcpy(info + n, label, label_size);
+    n += label_size;
+    /* Only an impossible size makes it fail. */
+    (void)!hkdf_sha256(NULL, 0, key, CHANNEL_KEY_SIZE, info, n, derived, sizeof(derived));
+    aead_key_init(ret, derived);
+    ct_wipe(derived, sizeof(derived));
+}
+
+int channel_init(struct channel *c, const uint8_t key[static CHANNEL_KEY_SIZE], const char *label,
+                 enum channel_role role, const struct channel_io *io, void *ctx)
+{
+    struct simd_state simd;
+    const bool a = role == CHANNEL_ROLE_A;
+
+    if (str_len(label) > CHANNEL_LABEL_MAX) {
+        return -EINVAL;
+    }
+    __builtin_memset(c, 0, sizeof(*c));
+    c->in = kmalloc(FIRST_CAP);
+    if (c->in == NULL) {
+        return -ENOMEM;
+    }
+    c->in_cap = FIRST_CAP;
+    simd_begin(&simd);
+    direction_key(key, 'a', label, a ? &c->send_key : &c->recv_key);
+    direction_key(key, 'b', label, a ? &c->recv_key : &c->send_key);
+    simd_end(&simd);
+    c->io = io;
+    c->ctx = ctx;
+    return 0;
+}
+
+void channel_destroy(struct channel *c)
+{
+    if (c->io == NULL) {
+        return;
+    }
+    c->io->close(c->ctx);
+    if (c->in != NULL) {
+        ct_wipe(c->in, c->in_cap);
+        kfree(c->in);
+    }
+    kfree(c->out);
+    ct_wipe(c, sizeof(*c));
+}
+
+static int broken(struct channel *c, int error)
+{
+    int none = 0;
+
+    (void)__atomic_compare_exchange_n(&c->error, &none, error, false, __ATOMIC_ACQ_REL,
+                                      __ATOMIC_ACQUIRE);
+    return __atomic_load_n(&c->error, __ATOMIC_ACQUIRE);
+}
+
+static int state_of(const struct channel *c)
+{
+    return __atomic_load_n(&c->error, __ATOMIC_ACQUIRE);
+}
+
+static void make_nonce(uint64_t number, uint8_t ret[static AEAD_NONCE_SIZE])
+{
+    __builtin_memset(ret, 0, 4);
+    le64_store(ret + 4, number);
+}
+
+/* ---- sending ---- */
+
+/* Room for `size` more bytes behind out_end. send_lock held. */
+static int out_room(struct channel *c, size_t size)
+{
+    size_t have = c->out_end - c->out_at;
+    size_t want = have + size;
+    uint8_t *fresh;
+
+    if (want > CHANNEL_BACKLOG_MAX) {
+        return broken(c, -ENOBUFS);
+    }
+    if (c->out_end + size <= c->out_cap) {
+        return 0;
+    }
+    if (want <= c->out_cap) {
+        __builtin_memmove(c->out, c->out + c->out_at, have);
+    } else {
+        want = MAX(want + want / 4, (size_t)FIRST_CAP);
+        fresh = kmalloc(want);
+        if (fresh == NULL) {
+            return -ENOMEM;
+        }
+        if (have > 0) {
+            __builtin_memcpy(fresh, c->out + c->out_at, have);
+        }
+        kfree(c->out);
+        c->out = fresh;
+        c->out_cap = want;
+    }
+    c->out_at = 0;
+    c->out_end = have;
+    return 0;
+}
+
+static int flush_locked(struct channel *c)
+{
+    while (c->out_at < c->out_end) {
+        int64_t n = c->io->send(c->ctx, c->out + c->out_at, c->out_end - c->out_at);
+
+        if (n == -EAGAIN) {
+            return 0;
+        }
+        if (n <= 0) {
+            return broken(c, n == 0 ? -EPIPE : (int)n);
+        }
+        c->out_at += (size_t)n;
+    }
+    c->out_at = 0;
+    c->out_end = 0;
+    if (c->out_cap > KEEP_CAP) {
+        kfree(c->out);
+        c->out = NULL;
+        c->out_cap = 0;
+    }
+    return 1;
+}
+
+/* Seals what lies behind the header of the frame at out_end. send_lock held. */
+static void seal_frame(struct channel *c, uint8_t kind, size_t size)
+{
+    uint8_t *frame = c->out + c->out_end;
+    uint8_t *payload = frame + CHANNEL_HEADER_SIZE;
+    uint8_t nonce[AEAD_NONCE_SIZE];
+    struct simd_state simd;
+
+    le32_store(frame, (uint32_t)size);
+    le32_store(frame + 4, kind);
+    make_nonce(c->sent++, nonce);
+    simd_begin(&simd);
+    aead_seal(&c->send_key, nonce, frame, CHANNEL_HEADER_SIZE, payload, size, payload,
+              payload + size);
+    simd_end(&simd);
+    c->out_end += OVERHEAD + size;
+}
+
+static int may_send(struct channel *c)
+{
+    if (state_of(c) < 0) {
+        return state_of(c);
+    }
+    if (c->farewell) {
+        return -EPIPE;
+    }
+    return c->sent >= NUMBER_MAX ? broken(c, -EOVERFLOW) : 0;
+}
+
+static int post_locked(struct channel *c, const struct channel_part *parts, size_t count,
+                       struct iter *from, size_t size)
+{
+    size_t total = size;
+    size_t at;
+    int r = may_send(c);
+
+    if (r < 0) {
+        return r;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (__builtin_add_overflow(total, parts[i].size, &total)) {
+            return -EMSGSIZE;
+        }
+    }
+    if (total > CHANNEL_PAYLOAD_MAX) {
+        return -EMSGSIZE;
+    }
+    r = out_room(c, OVERHEAD + total);
+    if (r < 0) {
+        return r;
+    }
+    at = c->out_end + CHANNEL_HEADER_SIZE;
+    for (size_t i = 0; i < count; i++) {
+        if (parts[i].size > 0) {
+            __builtin_memcpy(c->out + at, parts[i].p, parts[i].size);
+            at += parts[i].size;
+        }
+    }
+    if (size > 0) {
+        struct iter saved = *from;
+
+        if (iter_take(from, c->out + at, size) < size) {
+            iter_restore(from, &saved);
+            ct_wipe(c->out + c->out_end, at + size - c->out_end);
+            return -EFAULT;
+        }
+    }
+    seal_frame(c, KIND_DATA, total);
+    r = flush_locked(c);
+    return MIN(r, 0);
+}
+
+int channel_post_iter(struct channel *c, const struct channel_part *parts, size_t count,
+                      struct iter *from, size_t size)
+{
+    int r;
+
+    mutex_lock(&c->send_lock);
+    r = post_locked(c, parts, count, from, size);
+    mutex_unlock(&c->send_lock);
+    return r;
+}
+
+int channel_post(struct channel *c, const struct channel_part *parts, size_t count)
+{
+    return channel_post_iter(c, parts, count, NULL, 0);
+}
+
+int channel_flush(struct channel *c)
+{
+    int r;
+
+    mutex_lock(&c->send_lock);
+    r = state_of(c) < 0 ? state_of(c) : flush_locked(c);
+    mutex_unlock(&c->send_lock);
+    return r;
+}
+
+int channel_drain(struct channel *c)
+{
+    for (;;) {
+        int r = channel_flush(c);
+
+        if (r != 0) {
+            return MIN(r, 0);
+        }
+        r = c->io->wait(c->ctx, /*to_write=*/true, /*interruptible=*/false);
+        if (r < 0) {
+            return broken(c, r);
+        }
+    }
+}
+
+bool channel_backlog(struct channel *c)
+{
+    bool waits;
+
+    mutex_lock(&c->send_lock);
+    waits = c->out_at < c->out_end;
+    mutex_unlock(&c->send_lock);
+    return waits;
+}
+
+int channel_send(struct channel *c, const struct channel_part *parts, size_t count)
+{
+    int r = channel_post(c, parts, count);
+
+    return r < 0 ? r : channel_drain(c);
+}
+
+int channel_part(struct channel *c)
+{
+    int r;
+
+    mutex_lock(&c->send_lock);
+    r = may_send(c);
+    if (r == 0) {
+        r = out_room(c, OVERHEAD);
+    }
+    if (r == 0) {
+        seal_frame(c, KIND_FAREWELL, 0);
+        c->farewell = true;
+        r = flush_locked(c);
+    }
+    mutex_unlock(&c->send_lock);
+    return MIN(r, 0);
+}
+
+/* ---- receiving ---- */
+
+/* The size of the frame at in_at when its header is there and sane: 1, 0 (more is needed), or
+ * -EBADMSG. The header is authenticated only with the whole frame: until then it tells how much to
+ * wait for, which is bounded. */
+static int frame_size(const struct channel *c, size_t *ret)
+{
+    const uint8_t *h = c->in + c->in_at;
+    uint32_t kind;
+    uint32_t size;
+
+    if (c->in_end - c->in_at < CHANNEL_HEADER_SIZE) {
+        return 0;
+    }
+    size = le32_load(h);
+    kind = le32_load(h + 4);
+    if (size > CHANNEL_PAYLOAD_MAX || (kind != KIND_DATA && kind != KIND_FAREWELL) ||
+        (kind == KIND_FAREWELL && size != 0)) {
+        return -EBADMSG;
+    }
+    *ret = OVERHEAD + size;
+    return 1;
+}
+
+bool channel_buffered(const struct channel *c)
+{
+    size_t size = 0;
+    int r = frame_size(c, &size);
+
+    return r < 0 || (r > 0 && c->in_end - c->in_at >= size) || c->parted || state_of(c) < 0;
+}
+
+/* Makes room so that a frame of `size` bytes fits from in_at on. */
+static int in_room(struct channel *c, size_t size)
+{
+    size_t have = c->in_end - c->in_at;
+    size_t cap = c->in_cap;
+    uint8_t *fresh;
+
+    if (c->in_at + size <= c->in_cap && c->in_end < c->in_cap) {
+        return 0;
+    }
+    if (size <= cap && have < cap) {
+        __builtin_memmove(c->in, c->in + c->in_at, have);
+    } else {
+        while (cap < size || cap <= have) {
+            cap *= 2;
+        }
+        fresh = kmalloc(cap);
+        if (fresh == NULL) {
+            return -ENOMEM; /* not broken: the bytes are still there */
+        }
+        __builtin_memcpy(fresh, c->in + c->in_at, have);
+        ct_wipe(c->in, c->in_cap);
+        kfree(c->in);
+        c->in = fresh;
+        c->in_cap = cap;
+    }
+    c->in_at = 0;
+    c->in_end = have;
+    return 0;
+}
+
+/* Opens the whole frame at in_at. 1: data, 0: the farewell. */
+static int open_frame(struct channel *c, size_t size, uint8_t **ret_p, size_t *ret_size)
+{
+    uint8_t *frame = c->in + c->in_at;
+    uint8_t *payload = frame + CHANNEL_HEADER_SIZE;
+    const size_t payload_size = size - OVERHEAD;
+    uint8_t nonce[AEAD_NONCE_SIZE];
+    struct simd_state simd;
+    int r;
+
+    if (c->received >= NUMBER_MAX) {
+        return broken(c, -EOVERFLOW);
+    }
+    make_nonce(c->received, nonce);
+    simd_begin(&simd);
+    r = aead_open(&c->recv_key, nonce, frame, CHANNEL_HEADER_SIZE, payload, payload_size, payload,
+                  payload + payload_size);
+    simd_end(&simd);
+    if (r < 0) {
+        return broken(c, -EBADMSG);
+    }
+    c->received++;
+    c->in_at += size;
+    if (frame[4] == KIND_FAREWELL) {
+        c->parted = true;
+        return 0;
+    }
+    *ret_p = payload;
+    *ret_size = payload_size;
+    return 1;
+}
+
+/* One turn with the host: bytes came (1), none now (-EAGAIN), or it is over. */
+static int fill(struct channel *c)
+{
+    int64_t n = c->io->recv(c->ctx, c->in + c->in_end, c->in_cap - c->in_end);
+
+    if (n == -EAGAIN) {
+        return -EAGAIN;
+    }
+    if (n == 0) {
+        return broken(c, -ECONNABORTED); /* the stream ended and nobody said goodbye */
+    }
+    if (n < 0) {
+        return broken(c, (int)n);
+    }
+    c->in_end += (size_t)n;
+    return 1;
+}
+
+static int receive_once(struct channel *c, uint8_t **ret_p, size_t *ret_size)
+{
+    size_t size = 0;
+    int r = frame_size(c, &size);
+
+    if (r < 0) {
+        return broken(c, r);
+    }
+    if (r > 0 && c->in_end - c->in_at >= size) {
+        return open_frame(c, size, ret_p, ret_size);
+    }
+    if (c->in_at == c->in_end) {
+        c->in_at = 0;
+        c->in_end = 0;
+    }
+    r = in_room(c, MAX(size, (size_t)CHANNEL_HEADER_SIZE));
+    if (r < 0) {
+        return r;
+    }
+    r = fill(c);
+    return r == 1 ? -EINPROGRESS : r;
+}
+
+int channel_receive(struct channel *c, uint32_t how, uint8_t **ret_p, size_t *ret_size)
+{
+    for (;;) {
+        int r = state_of(c);
+
+        if (r < 0) {
+            return r;
+        }
+        if (c->parted) {
+            return 0;
+        }
+        r = receive_once(c, ret_p, ret_size);
+        if (r == -EINPROGRESS) {
+            continue;
+        }
+        if (r != -EAGAIN || (how & CHANNEL_NOWAIT) != 0) {
+            return r;
+        }
+        r = c->io->wait(c->ctx, /*to_write=*/false, (how & CHANNEL_UNINTERRUPTIBLE) == 0);
+        if (r == -EINTR) {
+            return r;
+        }
+        if (r < 0) {
+            return broken(c, r);
+        }
+    }
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The nacre authors */
+
+/*
+ * What the owner tells a member, unasked and without an answer (family/rpc.h), once.
+ *
+ *   X(name, least, most, description)
+ *
+ * Handlers run on the member's service thread, one at a time and in the order of sending; they must
+ * not wait for the owner and not take locks that are held across family_call. Set with
+ * family_hear(FAMILY_EVENT_name, …); without a handler the message is dropped.
+ */
+
+X(ping, 0, 131072, "for tests and liveness")

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The nacre authors */
+#pragma once
+
+/*
+ * Threads of the library OS itself: they run `run(arg)` on their own stack, never enter the
+ * application, are in no list the application can see, take no signals (what the host files for
+ * them goes to the process) and do not keep the process alive.
+ */
+
+#include "core/types.h"
+
+/* 0, -EAGAIN when the host or the enclave has no room for one, -ENOMEM. */
+[[nodiscard]] int service_start(void (*run)(void *arg), void *arg);
+/* For thread_entry: runs it and ends the thread. */
+struct thread;
+_noreturn_ void service_run(struct thread *t);
