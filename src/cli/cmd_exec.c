@@ -52,6 +52,7 @@ struct exec_options {
     uint64_t log_level;
     bool strace;
     bool report;
+    bool trace_files;
     bool stats;
     bool no_rewrite;
     bool read_only;
@@ -337,6 +338,7 @@ static int run(const struct exec_options *o, char **argv, int *ret_status, struc
     }
     add_option(&lo, "strace", o->strace);
     add_option(&lo, "syscall-report", o->report);
+    add_option(&lo, "trace-files", o->trace_files);
     add_option(&lo, "rewrite", !o->no_rewrite);
     add_option(&lo, "read-only", o->read_only);
     const struct loader_options options = {
@@ -346,7 +348,7 @@ static int run(const struct exec_options *o, char **argv, int *ret_status, struc
         .log_level = (uint32_t)o->log_level,
         .flags = o->stats ? BOOT_FLAG_STATS : 0,
         .quiet = true,
-        .reports = o->stats || o->report || o->strace,
+        .reports = o->stats || o->report || o->strace || o->trace_files,
         .argv = (const char *const *)argv,
         .envp = (const char *const *)environment,
         .cwd = o->cwd,
@@ -382,6 +384,8 @@ int cmd_exec(int argc, char **argv, struct error **err)
         {"syscall-report", 0, ARG_FLAG, NULL, "at the end, list missing and refused calls",
          &o.report},
         {"stats", 0, ARG_FLAG, NULL, "at the end, print exits, faults, pages as JSON", &o.stats},
+        {"trace-files", 0, ARG_FLAG, NULL, "at the end, list the files that were opened as JSON",
+         &o.trace_files},
         {"no-rewrite", 0, ARG_FLAG, NULL, "emulate every system call; rewrite none", &o.no_rewrite},
         {"read-only", 0, ARG_FLAG, NULL, "no in-memory overlay: writes below / fail", &o.read_only},
         {"sealed", 0, ARG_STRING, "FILE", "a sealed image as the root, instead of --root",

@@ -19,6 +19,7 @@ X("session", cmd_session, "check session documents; create, read and update them
 X("sign", cmd_sign, "sign an enclave, here or with an offline key")
 X("sigstruct", cmd_sigstruct, "show or verify an enclave's SIGSTRUCT")
 X("softsgx", cmd_softsgx, "the processor in software and its root")
+X("trace", cmd_trace, "say which directories of an image an application uses")
 X("unseal", cmd_unseal, "decrypt a sealed image with its key")
 X("verify", cmd_verify, "check a sealed image")
 X("version", cmd_version, "print nacre's version")

@@ -20,6 +20,7 @@
 #include "libos/elf/exec.h"
 #include "libos/fs/file.h"
 #include "libos/fs/fs_context.h"
+#include "libos/fs/touched.h"
 #include "libos/host/host.h"
 #include "libos/host/host_mem.h"
 #include "libos/lib/errno_name.h"
@@ -313,6 +314,7 @@ void boot_start(struct thread_page *tp, uint64_t block, uint64_t argument)
     }
     rewrite_init(g_boot.rewrite);
     trace_init(g_boot.strace, g_boot.report, g_boot.stats);
+    touched_init(option_on("trace-files", false));
     r = boot_filesystem(&tp->measured);
     if (r < 0) {
         boot_fail("mounting the root", r);

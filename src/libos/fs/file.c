@@ -13,6 +13,7 @@
 #include "libos/fs/notify.h"
 #include "libos/fs/pipe.h"
 #include "libos/fs/poll.h"
+#include "libos/fs/touched.h"
 #include "libos/lib/str.h"
 #include "libos/libos.h"
 #include "libos/mm/kmem.h"
@@ -132,6 +133,7 @@ int file_open_path(const struct path *path, uint32_t flags, struct file **ret)
         if (notify_active()) {
             notify_path(&f->path, IN_OPEN);
         }
+        touched_note(&f->path);
     }
     *ret = f;
     return 0;

@@ -8,6 +8,7 @@
 #include "abi/hostcall.h"
 #include "libos/boot/rewrite.h"
 #include "libos/boot/thread_page.h"
+#include "libos/fs/touched.h"
 #include "libos/host/host.h"
 #include "libos/lib/kvprintf.h"
 #include "libos/libos.h"
@@ -166,6 +167,7 @@ static void report_stats(void)
 
 void trace_report(void)
 {
+    touched_report();
     if (g_report) {
         report_missing();
     }
