@@ -273,6 +273,8 @@ void quote_claims(const struct quote *q, struct att_claims *claims)
     memcpy(claims->evidence_type, type, strlen(type));
     claims->quote_version = q->header.version;
     claims->qe_isv_svn = q->qe_report.isv_svn;
+    /* The first 16 bytes of the header's user data (QuoteGenReference A.4, table 3). */
+    memcpy(claims->qe_id, q->header.user_data, sizeof(claims->qe_id));
     COPY(claims->qe_mrsigner, q->qe_report.mrsigner);
     if (q->kind == QUOTE_BODY_SGX) {
         sgx_claims(&q->body.sgx, claims);

@@ -84,6 +84,23 @@ int collateral_check_name(const struct att_root *root, const struct x509_cert *c
                       names[0]);
 }
 
+int att_chain_root_key(const void *pem, size_t size, uint8_t ret_key[static 64],
+                       struct att_reason *why)
+{
+    static const char what[] = "certificate chain";
+    _cleanup_(x509_chain_done) struct x509_chain chain = {0};
+    const struct x509_cert *root;
+    int r = x509_chain_parse(pem, size, what, &chain, why);
+
+    if (r == 0) {
+        r = x509_chain_root(&chain, what, &root, why);
+    }
+    if (r == 0) {
+        memcpy(ret_key, root->key, 64);
+    }
+    return r;
+}
+
 /* --- building --- */
 
 static int find_trust(struct att_collateral *c, const struct att_root *roots, size_t root_count,
@@ -387,4 +404,5 @@ void att_collateral_info(const struct att_collateral *c, struct att_collateral_i
     ret->tcb_evaluation_number = c->tcb.evaluation_number;
     ret->root_class = c->trust.root_class;
     ret->root_name = c->trust.name;
+    ret->root_key = c->trust.key;
 }

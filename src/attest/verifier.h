@@ -205,9 +205,15 @@ struct att_collateral_info {
     bool tdx;
     uint32_t tcb_evaluation_number;
     enum att_root_class root_class;
-    const char *root_name; /* borrowed from the collateral */
+    const char *root_name;   /* borrowed from the collateral, as is */
+    const uint8_t *root_key; /* P-256 x || y of the root it ends in */
 };
 void att_collateral_info(const struct att_collateral *c, struct att_collateral_info *ret);
+
+/* The P-256 key, x || y, of the root a PEM chain ends in: what to ask somebody about who may want
+ * to trust it. Nothing is verified. */
+[[nodiscard]] int att_chain_root_key(const void *pem, size_t size, uint8_t ret_key[static 64],
+                                     struct att_reason *why);
 
 /* --- verification --- */
 

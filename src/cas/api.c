@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "cas/provision.h"
 #include "core/hex.h"
 
 struct call {
@@ -160,6 +161,51 @@ static uint64_t load(const uint64_t *p)
     return __atomic_load_n(p, __ATOMIC_RELAXED);
 }
 
+/* One metric with a value for each of the two doors. */
+static void print_door(FILE *f, const char *type, const char *name, const char *help, uint64_t api,
+                       uint64_t provisioning)
+{
+    fprintf(f,
+            "# HELP nacre_cas_%s %s\n# TYPE nacre_cas_%s %s\n"
+            "nacre_cas_%s{door=\"api\"} %llu\nnacre_cas_%s{door=\"provisioning\"} %llu\n",
+            name, help, name, type, name, (unsigned long long)api, name,
+            (unsigned long long)provisioning);
+}
+
+static void print_doors(const struct api_counters *n, FILE *f)
+{
+    print_door(f, "counter", "connections_total", "TLS connections", load(&n->api_door.connections),
+               load(&n->provision_door.connections));
+    print_door(f, "gauge", "connections", "connections open now", load(&n->api_door.now),
+               load(&n->provision_door.now));
+    print_door(f, "counter", "connections_refused_total", "connections beyond the limits",
+               load(&n->api_door.refused), load(&n->provision_door.refused));
+}
+
+static void print_provisioning(const struct api_counters *n, const struct cas_stats *s, FILE *f)
+{
+    uint64_t answers = 0;
+
+    fprintf(f, "# HELP nacre_cas_provisioning_denied_total provisionings denied, by reason\n"
+               "# TYPE nacre_cas_provisioning_denied_total counter\n");
+    for (size_t i = 0; i < REFUSAL_COUNT; i++) {
+        fprintf(f, "nacre_cas_provisioning_denied_total{reason=\"%s\"} %llu\n",
+                refusal_name((enum refusal)i), (unsigned long long)s->refused[i]);
+    }
+    fprintf(f, "# HELP nacre_cas_provisioning_answers_total answers to provisioning by status\n"
+               "# TYPE nacre_cas_provisioning_answers_total counter\n");
+    for (size_t i = 2; i < ARRAY_COUNT(n->provision_answers); i++) {
+        answers += load(&n->provision_answers[i]);
+        fprintf(f, "nacre_cas_provisioning_answers_total{status=\"%zuxx\"} %llu\n", i,
+                (unsigned long long)load(&n->provision_answers[i]));
+    }
+    fprintf(f,
+            "# HELP nacre_cas_provisioning_seconds time to decide and answer\n"
+            "# TYPE nacre_cas_provisioning_seconds summary\n"
+            "nacre_cas_provisioning_seconds_sum %.6f\nnacre_cas_provisioning_seconds_count %llu\n",
+            (double)load(&n->provision_micros) / 1e6, (unsigned long long)answers);
+}
+
 static void print_metrics(const struct api *api, const struct cas_stats *s, FILE *f)
 {
     const struct api_counters *n = &api->counters;
@@ -178,15 +224,14 @@ static void print_metrics(const struct api *api, const struct cas_stats *s, FILE
     METRIC("counter", "values_read_total", "answers with values", s->values);
     METRIC("counter", "denied_total", "requests denied by an access policy", s->denied);
     METRIC("counter", "audit_lines_total", "lines of the audit log", s->audit_seq);
-    METRIC("counter", "connections_total", "TLS connections", load(&n->connections));
-    METRIC("gauge", "connections", "connections open now", load(&n->connections_now));
-    METRIC("counter", "connections_refused_total", "connections beyond the limits",
-           load(&n->connections_refused));
+    METRIC("counter", "provisioned_total", "services provisioned", s->provisioned);
     METRIC("counter", "handshakes_failed_total", "TLS handshakes that failed",
            load(&n->handshakes_failed));
     METRIC("counter", "rate_limited_total", "requests beyond the rate limit",
            load(&n->rate_limited));
 #undef METRIC
+    print_doors(n, f);
+    print_provisioning(n, s, f);
     fprintf(f, "# HELP nacre_cas_requests_total requests by status\n"
                "# TYPE nacre_cas_requests_total counter\n");
     for (size_t i = 2; i < ARRAY_COUNT(n->requests); i++) {

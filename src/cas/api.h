@@ -5,15 +5,17 @@
 /* HTTP requests → service calls → HTTP answers. Knows no sockets. */
 
 #include "cas/http.h"
+#include "cas/listener.h"
 #include "cas/service.h"
 
 /* What the server counts for /metrics. */
 struct api_counters {
     uint64_t requests[6]; /* by hundreds of the status */
     uint64_t request_micros;
-    uint64_t connections;
-    uint64_t connections_now;
-    uint64_t connections_refused;
+    uint64_t provision_answers[6];
+    uint64_t provision_micros;
+    struct listener_counters api_door;
+    struct listener_counters provision_door;
     uint64_t handshakes_failed;
     uint64_t rate_limited;
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright 2026 The nacre authors */
-#include "cas/service_internal.h"
+#include "cas/snapshot.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -20,8 +20,12 @@ int cas_new(const struct cas_options *options, struct cas **ret, struct error **
 {
     struct cas *c = calloc(1, sizeof(*c));
 
-    if (c == NULL || pthread_mutex_init(&c->store_lock, NULL) != 0 ||
+    if (c == NULL || snapshots_new(&c->snapshots) < 0 ||
+        pthread_mutex_init(&c->store_lock, NULL) != 0 ||
         pthread_mutex_init(&c->write_lock, NULL) != 0) {
+        if (c != NULL) {
+            snapshots_free(c->snapshots);
+        }
         free(c);
         return error_set_errno(err, ENOMEM, "starting");
     }
@@ -35,6 +39,7 @@ int cas_new(const struct cas_options *options, struct cas **ret, struct error **
 struct cas *cas_free(struct cas *c)
 {
     if (c != NULL) {
+        snapshots_free(c->snapshots);
         c->store->ops->close(c->store);
         (void)audit_close(c->audit);
         (void)pthread_mutex_destroy(&c->store_lock);
@@ -96,32 +101,69 @@ int cas_deny(struct cas *c, const struct cas_caller *who, const char *what, cons
 
 /* ---- loading -------------------------------------------------------------------------------- */
 
+/* Parses what the store gave and checks it against its hash. */
+static int parse_row(struct cas_loaded *l, const char *name, struct error **err)
+{
+    uint8_t is[POL_HASH_SIZE];
+    int r = pol_parse_text((const char *)l->row.document.p, l->row.document.size, &l->session, err);
+
+    if (r < 0) {
+        (void)error_wrap(err, "the stored session %s", name);
+        return r == -ENOMEM ? r : -EBADMSG;
+    }
+    r = pol_hash(l->session, is);
+    if (r < 0) {
+        return error_set_errno(err, -r, "reading session %s", name);
+    }
+    if (!ct_equal(is, l->row.hash, sizeof(is)) || strcmp(l->session->name, name) != 0) {
+        return error_set(err, EBADMSG, "the stored session %s is not what its hash says", name);
+    }
+    return 0;
+}
+
 int cas_load(struct cas *c, const char *name, const uint8_t *hash, struct cas_loaded *ret,
              struct error **err)
 {
     _cleanup_(cas_loaded_clear) struct cas_loaded out = {0};
-    uint8_t is[POL_HASH_SIZE];
     int r;
 
     (void)pthread_mutex_lock(&c->store_lock);
     r = c->store->ops->get(c->store, name, hash, &out.row, err);
     (void)pthread_mutex_unlock(&c->store_lock);
+    if (r == 0) {
+        r = parse_row(&out, name, err);
+    }
     if (r < 0) {
         return r;
     }
-    r = pol_parse_text((const char *)out.row.document.p, out.row.document.size, &out.session, err);
-    if (r < 0) {
-        (void)error_wrap(err, "the stored session %s", name);
-        return r == -ENOMEM ? r : -EBADMSG;
-    }
-    r = pol_hash(out.session, is);
-    if (r < 0 || !ct_equal(is, out.row.hash, sizeof(is)) || strcmp(out.session->name, name) != 0) {
-        return r < 0 ? error_set_errno(err, -r, "reading session %s", name)
-                     : error_set(err, EBADMSG, "the stored session %s is not what its hash says",
-                                 name);
-    }
     *ret = out;
     out = (struct cas_loaded){0};
+    return 0;
+}
+
+int cas_load_whole(struct cas *c, const char *name, struct cas_loaded *ret,
+                   struct cas_secrets *ret_secrets, struct error **err)
+{
+    _cleanup_(cas_loaded_clear) struct cas_loaded out = {0};
+    _cleanup_secrets_ struct cas_secrets secrets = {0};
+    int r;
+
+    (void)pthread_mutex_lock(&c->store_lock);
+    r = c->store->ops->get(c->store, name, NULL, &out.row, err);
+    if (r == 0) {
+        r = c->store->ops->secrets(c->store, name, &secrets, err);
+    }
+    (void)pthread_mutex_unlock(&c->store_lock);
+    if (r == 0) {
+        r = parse_row(&out, name, err);
+    }
+    if (r < 0) {
+        return r;
+    }
+    *ret = out;
+    *ret_secrets = secrets;
+    out = (struct cas_loaded){0};
+    secrets = (struct cas_secrets){0};
     return 0;
 }
 
@@ -203,12 +245,9 @@ int cas_import_get(void *ctx, const struct pol_session *s, const struct pol_secr
     if (r < 0) {
         return error_set_errno(err, -r, "import of '%s'", wanted->name);
     }
-    r = cas_load(source->cas, name, NULL, &from, err);
+    r = cas_load_whole(source->cas, name, &from, &values, err);
     if (r == 0) {
         r = check_import(&from, wanted, s->name, source->hash, &secret, err);
-    }
-    if (r == 0) {
-        r = cas_load_secrets(source->cas, name, &values, err);
     }
     if (r < 0) {
         return r;
@@ -234,6 +273,10 @@ int cas_stats(struct cas *c, struct cas_stats *ret, struct error **err)
     out.deleted = __atomic_load_n(&c->counters.deleted, __ATOMIC_RELAXED);
     out.read = __atomic_load_n(&c->counters.read, __ATOMIC_RELAXED);
     out.denied = __atomic_load_n(&c->counters.denied, __ATOMIC_RELAXED);
+    out.provisioned = __atomic_load_n(&c->counters.provisioned, __ATOMIC_RELAXED);
+    for (size_t i = 0; i < ARRAY_COUNT(out.refused); i++) {
+        out.refused[i] = __atomic_load_n(&c->counters.refused[i], __ATOMIC_RELAXED);
+    }
     out.values = __atomic_load_n(&c->counters.values, __ATOMIC_RELAXED);
     audit_last(c->audit, &out.audit_seq, hash);
     (void)pthread_mutex_lock(&c->store_lock);

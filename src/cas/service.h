@@ -87,8 +87,12 @@ void cas_read_result_clear(struct cas_read_result *r);
 [[nodiscard]] int cas_values(struct cas *c, const struct cas_caller *who, const char *name,
                              const char *secret, json_t **ret, struct error **err);
 
+#define CAS_REFUSALS_MAX 8 /* kinds of them: refusals.tbl.h */
+
 struct cas_stats {
     uint64_t sessions;
+    uint64_t provisioned;
+    uint64_t refused[CAS_REFUSALS_MAX]; /* provisionings, by enum refusal */
     uint64_t created;
     uint64_t updated;
     uint64_t deleted;

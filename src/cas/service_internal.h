@@ -11,8 +11,11 @@
  * change (its checks included), so that nothing a change was allowed by goes away before it
  * happens. Order: write_lock, then store_lock.
  */
+struct snapshots;
+
 struct cas {
     struct store *store;
+    struct snapshots *snapshots;
     struct audit *audit;
     int64_t (*now)(void);
     pthread_mutex_t store_lock;
@@ -48,6 +51,7 @@ json_t *cas_log_fields(const struct cas_caller *who, const char *session, const 
 int cas_deny(struct cas *c, const struct cas_caller *who, const char *what, const char *session,
              int r, struct error **err);
 
-/* The session's values, with certificates that are due renewed first. */
+/* The session's values, with certificates that are due renewed first. Returns 1 when some were, and
+ * 0 otherwise. */
 [[nodiscard]] int cas_current_secrets(struct cas *c, const struct cas_loaded *l,
                                       struct cas_secrets *ret, struct error **err);

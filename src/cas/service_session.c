@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "cas/service_internal.h"
+#include "cas/snapshot.h"
 #include "core/ct.h"
 #include "core/hex.h"
 #include "policy/text.h"
@@ -238,6 +238,7 @@ static int commit(struct change *ch, struct error **err)
     (void)pthread_mutex_lock(&c->store_lock);
     r = c->store->ops->put(c->store, &w, err);
     (void)pthread_mutex_unlock(&c->store_lock);
+    cas_snapshot_forget(c, w.name);
     if (r < 0) {
         _cleanup_error_ struct error *lost = NULL;
 
@@ -366,6 +367,7 @@ static int delete_locked(struct cas *c, const struct cas_caller *who, const char
         (void)pthread_mutex_lock(&c->store_lock);
         r = c->store->ops->remove(c->store, name, l.row.hash, err);
         (void)pthread_mutex_unlock(&c->store_lock);
+        cas_snapshot_forget(c, name);
     }
     if (r < 0) {
         _cleanup_error_ struct error *lost = NULL;

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "cas/service_internal.h"
+#include "cas/snapshot.h"
 #include "core/ct.h"
 #include "policy/keywords.h"
 
@@ -33,13 +33,16 @@ int cas_current_secrets(struct cas *c, const struct cas_loaded *l, struct cas_se
             r = c->store->ops->put_secrets(c->store, l->row.name, l->row.hash, &renewed, &lost);
             (void)pthread_mutex_unlock(&c->store_lock);
         }
+        if (r == 0) {
+            cas_snapshot_forget(c, l->row.name);
+        }
         (void)pthread_mutex_unlock(&c->write_lock);
         /* A renewal that fails (an issuer that expired, an update that won) is no reason to deny
          * the certificate that is still there. */
         if (r == 0) {
             *ret = renewed;
             renewed = (struct cas_secrets){0};
-            return 0;
+            return 1;
         }
     }
     *ret = stored;
@@ -121,27 +124,23 @@ static int all_values(const struct cas_loaded *l, const struct cas_secrets *set,
 int cas_values(struct cas *c, const struct cas_caller *who, const char *name, const char *secret,
                json_t **ret, struct error **err)
 {
-    _cleanup_(cas_loaded_clear) struct cas_loaded l = {0};
-    _cleanup_secrets_ struct cas_secrets set = {0};
-    json_t *values;
+    struct cas_snapshot *snapshot = NULL;
+    json_t *values = NULL;
     bool everything;
-    int r = cas_load(c, name, NULL, &l, err);
+    int r = cas_snapshot_get(c, name, &snapshot, err);
 
-    if (r == 0) {
-        r = cas_current_secrets(c, &l, &set, err);
-    }
     if (r < 0) {
         return r;
     }
-    everything = pol_access(l.session, RIGHT_READ_SECRETS, &who->policy, NULL) == 0;
+    everything = pol_access(snapshot->loaded.session, RIGHT_READ_SECRETS, &who->policy, NULL) == 0;
     if (everything) {
-        r = cas_note(c, "values.read", cas_log_fields(who, name, l.row.hash), err);
-        if (r < 0) {
-            return r;
-        }
+        r = cas_note(c, "values.read", cas_log_fields(who, name, snapshot->loaded.row.hash), err);
     }
-    values = json_object();
-    r = all_values(&l, &set, everything, values, err);
+    if (r == 0) {
+        values = json_object();
+        r = all_values(&snapshot->loaded, &snapshot->secrets, everything, values, err);
+    }
+    cas_snapshot_put(c, snapshot);
     if (r < 0) {
         json_decref(values);
         return r;

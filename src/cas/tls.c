@@ -7,6 +7,7 @@
 #include <openssl/ssl.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "core/sha256.h"
@@ -20,12 +21,17 @@ struct tls_conn {
     int fd;
 };
 
-uint64_t tls_now_ms(void)
+uint64_t tls_now_us(void)
 {
     struct timespec t;
 
     (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+uint64_t tls_now_ms(void)
+{
+    return tls_now_us() / 1000;
 }
 
 static bool key_is_strong(const EVP_PKEY *key)
@@ -69,15 +75,18 @@ static int load_identity(SSL_CTX *ctx, const struct cas_home *home)
     return ok ? 0 : -EINVAL;
 }
 
-int tls_context_new(const struct cas_home *home, struct tls_context **ret, struct error **err)
+int tls_context_new(const struct cas_home *home, enum tls_use use, struct tls_context **ret,
+                    struct error **err)
 {
+    const bool api = use == TLS_FOR_API;
     struct tls_context *c = calloc(1, sizeof(*c));
 
     if (c == NULL) {
         return error_set_errno(err, ENOMEM, "setting TLS up");
     }
     c->ctx = SSL_CTX_new(TLS_server_method());
-    if (c->ctx == NULL || SSL_CTX_set_min_proto_version(c->ctx, TLS1_2_VERSION) != 1 ||
+    if (c->ctx == NULL ||
+        SSL_CTX_set_min_proto_version(c->ctx, api ? TLS1_2_VERSION : TLS1_3_VERSION) != 1 ||
         SSL_CTX_set_cipher_list(c->ctx, "ECDHE+AESGCM:ECDHE+CHACHA20") != 1 ||
         load_identity(c->ctx, home) < 0) {
         tls_context_free(c);
@@ -91,8 +100,10 @@ int tls_context_new(const struct cas_home *home, struct tls_context **ret, struc
                                        SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                                        SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_max_cert_list(c->ctx, 32 * 1024);
-    SSL_CTX_set_verify(c->ctx, SSL_VERIFY_PEER, NULL);
-    SSL_CTX_set_cert_verify_callback(c->ctx, accept_any_certificate, NULL);
+    if (api) {
+        SSL_CTX_set_verify(c->ctx, SSL_VERIFY_PEER, NULL);
+        SSL_CTX_set_cert_verify_callback(c->ctx, accept_any_certificate, NULL);
+    }
     *ret = c;
     return 0;
 }
@@ -224,4 +235,11 @@ bool tls_peer_key(const struct tls_conn *conn, uint8_t ret_spki_hash[static 32])
     sha256(der, (size_t)len, ret_spki_hash);
     OPENSSL_free(der);
     return true;
+}
+
+int tls_exporter(const struct tls_conn *conn, const char *label, uint8_t ret[static 32])
+{
+    return SSL_export_keying_material(conn->ssl, ret, 32, label, strlen(label), NULL, 0, 0) == 1
+               ? 0
+               : -EPROTO;
 }

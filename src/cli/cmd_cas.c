@@ -5,12 +5,49 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "cas/cas.h"
+#include "softsgx/root.h"
+
+/* Puts the collateral of this machine's software root in the place of "local". */
+static int use_local_root(struct arg_list *roots, char **ret_path, struct error **err)
+{
+    for (size_t i = 0; i < roots->count; i++) {
+        _cleanup_soft_root_ struct soft_root *root = NULL;
+        struct soft_root_info info;
+        int r;
+
+        if (strcmp(roots->values[i], "local") != 0) {
+            continue;
+        }
+        if (*ret_path != NULL) {
+            return error_set(err, EINVAL, "--software-root local is given twice");
+        }
+        r = soft_root_open(&root, err);
+        if (r < 0) {
+            return r;
+        }
+        soft_root_info(root, &info);
+        if (asprintf(ret_path, "%s/collateral", info.dir) < 0) {
+            *ret_path = NULL;
+            return error_set_errno(err, ENOMEM, "opening the software root");
+        }
+        roots->values[i] = *ret_path;
+    }
+    return 0;
+}
 
 static int cas_serve_verb(int argc, char **argv, struct error **err)
 {
-    struct cas_serve_options o = {.listen = ":8081", .version = NACRE_VERSION};
+    struct cas_serve_options o = {
+        .listen = ":8081",
+        .provision_listen = ":18765",
+        .version = NACRE_VERSION,
+    };
     struct arg_list names = {0};
+    struct arg_list collateral = {0};
+    struct arg_list roots = {0};
+    _cleanup_free_ char *local = NULL;
     uint64_t connections = 0;
     uint64_t per_peer = 0;
     uint64_t rate = 0;
@@ -19,6 +56,15 @@ static int cas_serve_verb(int argc, char **argv, struct error **err)
          "database, keys and audit log (default: in the state directory)", &o.dir},
         {"listen", 0, ARG_STRING, "ADDR:PORT", "where to listen (default :8081, all addresses)",
          &o.listen},
+        {"provision-listen", 0, ARG_STRING, "ADDR:PORT",
+         "where enclaves get their configuration (default :18765; off: nowhere)",
+         &o.provision_listen},
+        {"collateral", 0, ARG_LIST, "DIR",
+         "collateral of Intel's platforms, or a directory of such; read again when it changes",
+         &collateral},
+        {"software-root", 0, ARG_LIST, "DIR|local",
+         "collateral of a software root, as softsgx root --export makes it; local: this machine's",
+         &roots},
         {"name", 0, ARG_LIST, "NAME", "host name or address for the certificate, at first start",
          &names},
         {"max-connections", 0, ARG_U64, "N", "open at once (default 512)", &connections},
@@ -32,8 +78,13 @@ static int cas_serve_verb(int argc, char **argv, struct error **err)
         .options = options,
         .examples =
             "  nacre cas serve\n"
+            "  nacre cas serve --software-root local          # enclaves of this machine's "
+            "softsgx\n"
             "  nacre cas serve --dir /srv/cas --name cas.example.org --listen 10.0.0.1:8081",
-        .notes = "The first start makes a master key, a TLS key and its certificate in the "
+        .notes = "Evidence is checked against the collateral given here and against what the "
+                 "session accepts: a\nsession that does not say mode: software and names the root "
+                 "never accepts a software root.\nThe first start makes a master key, a TLS key "
+                 "and its certificate in the "
                  "directory and prints\nthe key to pin. SIGTERM stops it after the requests under "
                  "way. Anybody who can read the\ndirectory can read every secret.",
     };
@@ -47,6 +98,14 @@ static int cas_serve_verb(int argc, char **argv, struct error **err)
         (void)error_set(err, EINVAL, "a limit is out of all proportion");
         return CLI_USAGE;
     }
+    r = use_local_root(&roots, &local, err);
+    if (r < 0) {
+        return CLI_FAILED;
+    }
+    o.collateral = collateral.values;
+    o.collateral_count = collateral.count;
+    o.software = roots.values;
+    o.software_count = roots.count;
     o.names = names.values;
     o.name_count = names.count;
     o.max_connections = (unsigned)connections;

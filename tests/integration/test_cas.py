@@ -38,13 +38,14 @@ class Server:
     def __init__(self, folder, *options):
         self.folder = folder
         self.process = subprocess.Popen([NACRE, "cas", "serve", "--dir", folder, "--listen", "127.0.0.1:0",
-                                         *options], stderr=subprocess.PIPE, text=True)
+                                         *(() if "--provision-listen" in options else ("--provision-listen", "off")), *options], stderr=subprocess.PIPE, text=True)
         text = ""
         while "--cacert" not in text:
             line = self.process.stderr.readline()
             if not line:
                 raise AssertionError("the server did not start: " + text)
             text += line
+        self.hello = text
         self.port = int(re.search(r"127\.0\.0\.1:(\d+)", text).group(1))
         self.pin = re.search(r"key to pin: (\S+)", text).group(1)
         self.cert = re.search(r"--cacert: (\S+)", text).group(1)
@@ -107,7 +108,7 @@ class CasTest(unittest.TestCase):
         self.assertEqual(self.server.ask("GET", "/v1/health/live")[0], 200)
         status, text = self.server.ask("GET", "/metrics")
         self.assertEqual(status, 200)
-        self.assertRegex(text.decode(), r"nacre_cas_connections_total \d+\n")
+        self.assertRegex(text.decode(), r'nacre_cas_connections_total\{door="api"\} \d+\n')
         for line in text.decode().splitlines():
             self.assertRegex(line, r'^(# (HELP|TYPE) nacre_cas_\w+ .+|nacre_cas_\w+(\{\w+="\w+"\})? [0-9.]+)$')
 
