@@ -50,6 +50,7 @@ int session_load(const char *path, struct session_options *o, struct pol_session
     const struct pol_variables vars = {.get = get_variable, .ctx = o};
     _cleanup_diags_ struct pol_diags d = {0};
     _cleanup_free_ uint8_t *text = NULL;
+    bool complete;
     size_t size;
     int r = check_variables(o, err);
 
@@ -59,7 +60,8 @@ int session_load(const char *path, struct session_options *o, struct pol_session
     if (fs_read_file(path, POL_TEXT_MAX, &text, &size, err) < 0) {
         return CLI_FAILED;
     }
-    r = pol_parse((const char *)text, size, &vars, &d, ret);
+    complete = strncmp((const char *)text, POL_COMPLETE_MARK, strlen(POL_COMPLETE_MARK)) == 0;
+    r = pol_parse((const char *)text, size, complete ? NULL : &vars, &d, ret);
     pol_diags_print(&d, path, stderr);
     if (r == -ENOMEM) {
         (void)error_set_errno(err, ENOMEM, "checking %s", path);

@@ -6,6 +6,7 @@
 X("audit", cmd_audit, "check the audit log of CAS")
 X("bench", cmd_bench, "measure native Linux and nacre side by side")
 X("cas", cmd_cas, "run the configuration and attestation service")
+X("convert", cmd_convert, "turn a container image into a confidential one")
 X("device", cmd_device, "print docker options for this machine's SGX devices")
 X("doctor", cmd_doctor, "say what this machine has and what would run")
 X("exec", cmd_exec, "run a program in an enclave, unprotected")

@@ -322,6 +322,9 @@ static int write_dir(const struct img_out_image *im, struct img_out_digests *res
         return error_set_errno(err, errno, "cannot create a directory beside %s", im->path);
     }
     r = fill_dir(im, tmp, res, err);
+    if (r == 0 && im->ready != NULL) {
+        r = im->ready(im->ready_ctx, err);
+    }
     if (r == 0 && rename(tmp, im->path) < 0) {
         r = error_set_errno(err, errno, "cannot name %s", im->path);
     }
@@ -454,6 +457,9 @@ static int write_archive(const struct img_out_image *im, struct img_out_digests 
     /* A second copy of a layer may reach behind the end. */
     if (r == 0 && ftruncate(out.fd, (off_t)(at + sizeof(end))) < 0) {
         r = error_set_errno(err, errno, "cannot write %s", im->path);
+    }
+    if (r == 0 && im->ready != NULL) {
+        r = im->ready(im->ready_ctx, err);
     }
     return r == 0 ? img_out_commit(&out, err) : r;
 }

@@ -40,6 +40,10 @@ struct img_out_image {
     size_t count;
     int64_t time;         /* of every entry, and of the image; 0 is a good choice */
     const json_t *config; /* the "config" object: Entrypoint, Env, Labels …; borrowed */
+    /* Called when all is written and before the image gets its name: what must not be lost when the
+     * image exists is stored here. A failure drops the image. NULL: not called. */
+    int (*ready)(void *ctx, struct error **err);
+    void *ready_ctx;
 };
 
 struct img_out_digests {

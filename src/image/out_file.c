@@ -59,6 +59,28 @@ int img_out_open(struct img_out *out, const char *path, uint64_t size, unsigned 
     return 0;
 }
 
+int img_out_open_scratch(struct img_out *out, const char *beside, uint64_t size, struct error **err)
+{
+    struct img_out o = IMG_OUT_NONE;
+    int r = img_out_open(&o, beside, size, 0600, err);
+
+    if (r < 0) {
+        return r;
+    }
+    if (o.tmp != NULL) {
+        (void)unlink(o.tmp);
+        free(TAKE_PTR(o.tmp));
+    }
+    free(o.path);
+    if (asprintf(&o.path, "the scratch file beside %s", beside) < 0) {
+        o.path = NULL;
+        img_out_discard(&o);
+        return error_set_errno(err, ENOMEM, "writing beside %s", beside);
+    }
+    *out = o;
+    return 0;
+}
+
 int img_out_write(struct img_out *out, uint64_t offset, const void *data, size_t size,
                   struct error **err)
 {

@@ -12,7 +12,7 @@
 
 struct img_out {
     int fd;
-    char *path; /* the final name */
+    char *path; /* the final name; of a scratch file, how messages call it */
     char *tmp;  /* the temporary name, or NULL while unnamed */
 };
 
@@ -21,6 +21,10 @@ struct img_out {
 /* `size` bytes are reserved at once where the file system can, so that a full disk shows first. */
 [[nodiscard]] int img_out_open(struct img_out *out, const char *path, uint64_t size, unsigned mode,
                                struct error **err);
+/* A scratch file in the directory of `beside`: never named, gone when its descriptor closes. Not to
+ * be committed; TAKE_FD(out->fd) keeps it. */
+[[nodiscard]] int img_out_open_scratch(struct img_out *out, const char *beside, uint64_t size,
+                                       struct error **err);
 [[nodiscard]] int img_out_write(struct img_out *out, uint64_t offset, const void *data, size_t size,
                                 struct error **err);
 /* Syncs, names the file (replacing an older one in one step), and closes it. */

@@ -152,7 +152,8 @@ static int write_sealed(const struct img_source *source, const char *path,
 {
     _cleanup_seal_writer_ struct seal_writer *seal = NULL;
     _cleanup_erofs_writer_ struct erofs_writer *w = NULL;
-    int r = seal_writer_new(path, plan->block_count, key, res->salt, &seal, err);
+    int r = (o->scratch ? seal_writer_new_scratch : seal_writer_new)(path, plan->block_count, key,
+                                                                     res->salt, &seal, err);
 
     if (r == 0) {
         r = erofs_writer_new(plan, seal_writer_sink(seal), &w, err);
@@ -166,7 +167,13 @@ static int write_sealed(const struct img_source *source, const char *path,
     if (r == 0 && o->key_ready != NULL) {
         r = o->key_ready(o->key_ctx, key, err);
     }
-    return r == 0 ? seal_writer_finish(seal, res->root, err) : r;
+    if (r == 0) {
+        r = seal_writer_finish(seal, res->root, err);
+    }
+    if (r == 0 && o->scratch) {
+        res->fd = seal_writer_take_fd(seal);
+    }
+    return r;
 }
 
 int img_seal(const struct img_source *source, const char *path, const struct img_seal_options *o,
@@ -174,12 +181,15 @@ int img_seal(const struct img_source *source, const char *path, const struct img
 {
     _cleanup_img_tree_ struct img_tree t = {0};
     _cleanup_erofs_plan_ struct erofs_plan plan = {0};
-    struct img_seal_result res = {0};
+    struct img_seal_result res = {.fd = -1};
     uint8_t key[SEALED_KEY_SIZE];
     int r = img_tree_init(&t, err);
 
     if (r == 0) {
         r = img_flatten(source, o->unpacked_max, &o->progress, &t, &res.stats, err);
+    }
+    if (r == 0 && o->shape != NULL) {
+        r = o->shape(o->shape_ctx, source, &t, err);
     }
     if (r == 0) {
         r = erofs_plan_make(&t, &plan, err);

@@ -21,9 +21,15 @@ struct img_seal_options {
      * image appears whose key is lost. A failure drops the image. NULL: not called. */
     int (*key_ready)(void *ctx, const uint8_t key[static SEALED_KEY_SIZE], struct error **err);
     void *key_ctx;
+    /* Called with the flattened tree before it is laid out: may look at it and take names away. */
+    int (*shape)(void *ctx, const struct img_source *source, struct img_tree *t,
+                 struct error **err);
+    void *shape_ctx;
+    bool scratch; /* `path` says only beside what: the image gets no name, ret->fd has it */
 };
 
 struct img_seal_result {
+    int fd; /* options.scratch: the sealed image, the caller's to close; else -1 */
     uint8_t salt[SEALED_SALT_SIZE];
     uint8_t root[SEALED_HASH_SIZE];
     uint64_t names;

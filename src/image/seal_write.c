@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "core/ct.h"
 #include "image/out_file.h"
 
@@ -16,6 +17,7 @@ struct seal_writer {
     struct seal_geometry geometry;
     struct seal_keys keys;
     struct img_out out;
+    bool scratch;      /* never committed */
     uint64_t *written; /* one bit a block */
     uint64_t written_count;
     uint8_t salt[SEALED_SALT_SIZE];
@@ -34,10 +36,10 @@ struct seal_writer *seal_writer_free(struct seal_writer *w)
     return NULL;
 }
 
-int seal_writer_new(const char *path, uint64_t block_count,
-                    const uint8_t sealing_key[static SEALED_KEY_SIZE],
-                    const uint8_t salt[static SEALED_SALT_SIZE], struct seal_writer **ret,
-                    struct error **err)
+static int writer_new(const char *path, bool scratch, uint64_t block_count,
+                      const uint8_t sealing_key[static SEALED_KEY_SIZE],
+                      const uint8_t salt[static SEALED_SALT_SIZE], struct seal_writer **ret,
+                      struct error **err)
 {
     _cleanup_seal_writer_ struct seal_writer *w = NULL;
     struct seal_geometry g;
@@ -58,7 +60,9 @@ int seal_writer_new(const char *path, uint64_t block_count,
     if (w->written == NULL) {
         return error_set_errno(err, ENOMEM, "sealing %s", path);
     }
-    r = img_out_open(&w->out, path, g.file_size, 0644, err);
+    w->scratch = scratch;
+    r = scratch ? img_out_open_scratch(&w->out, path, g.file_size, err)
+                : img_out_open(&w->out, path, g.file_size, 0644, err);
     if (r < 0) {
         return r;
     }
@@ -69,6 +73,27 @@ int seal_writer_new(const char *path, uint64_t block_count,
     memcpy(w->salt, salt, sizeof(w->salt));
     *ret = TAKE_PTR(w);
     return 0;
+}
+
+int seal_writer_new(const char *path, uint64_t block_count,
+                    const uint8_t sealing_key[static SEALED_KEY_SIZE],
+                    const uint8_t salt[static SEALED_SALT_SIZE], struct seal_writer **ret,
+                    struct error **err)
+{
+    return writer_new(path, /*scratch=*/false, block_count, sealing_key, salt, ret, err);
+}
+
+int seal_writer_new_scratch(const char *beside, uint64_t block_count,
+                            const uint8_t sealing_key[static SEALED_KEY_SIZE],
+                            const uint8_t salt[static SEALED_SALT_SIZE], struct seal_writer **ret,
+                            struct error **err)
+{
+    return writer_new(beside, /*scratch=*/true, block_count, sealing_key, salt, ret, err);
+}
+
+int seal_writer_take_fd(struct seal_writer *w)
+{
+    return TAKE_FD(w->out.fd);
 }
 
 /* Marks a block as stored; a second time would spend its nonce twice. */
@@ -240,7 +265,7 @@ int seal_writer_finish(struct seal_writer *w, uint8_t ret_root[static SEALED_HAS
     memcpy(sb.key_id, w->keys.id, sizeof(sb.key_id));
     seal_superblock_mac(&w->keys, &sb, sb.mac);
     r = img_out_write(&w->out, 0, &sb, sizeof(sb), err);
-    if (r == 0) {
+    if (r == 0 && !w->scratch) {
         r = img_out_commit(&w->out, err);
     }
     if (r == 0) {

@@ -18,6 +18,14 @@ struct seal_writer;
                                   const uint8_t salt[static SEALED_SALT_SIZE],
                                   struct seal_writer **ret, struct error **err);
 
+/* The same into a scratch file in the directory of `beside`, which never gets a name. */
+[[nodiscard]] int seal_writer_new_scratch(const char *beside, uint64_t block_count,
+                                          const uint8_t sealing_key[static SEALED_KEY_SIZE],
+                                          const uint8_t salt[static SEALED_SALT_SIZE],
+                                          struct seal_writer **ret, struct error **err);
+/* Its descriptor after seal_writer_finish(): the caller's. */
+[[nodiscard]] int seal_writer_take_fd(struct seal_writer *w);
+
 /* Encrypts and stores `count` blocks. As struct img_sink's put. */
 [[nodiscard]] int seal_writer_put(struct seal_writer *w, uint64_t block, const uint8_t *data,
                                   size_t count, struct error **err);

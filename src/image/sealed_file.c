@@ -76,6 +76,16 @@ int sealed_file_error(const struct sealed_file *f, int code, struct error **err)
 int sealed_file_open(const char *path, const uint8_t *sealing_key, const uint8_t *pinned_root,
                      struct sealed_file **ret, struct error **err)
 {
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+    return fd < 0 ? error_set_errno(err, errno, "cannot open %s", path)
+                  : sealed_file_open_fd(fd, path, sealing_key, pinned_root, ret, err);
+}
+
+int sealed_file_open_fd(int taken, const char *path, const uint8_t *sealing_key,
+                        const uint8_t *pinned_root, struct sealed_file **ret, struct error **err)
+{
+    _cleanup_close_ int fd = taken;
     _cleanup_sealed_file_ struct sealed_file *f = NULL;
     struct stat st;
     int r;
@@ -85,8 +95,8 @@ int sealed_file_open(const char *path, const uint8_t *sealing_key, const uint8_t
         return error_set_errno(err, ENOMEM, "opening %s", path);
     }
     memset(f, 0, sizeof(*f));
-    f->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (f->fd < 0 || fstat(f->fd, &st) < 0) {
+    f->fd = TAKE_FD(fd);
+    if (fstat(f->fd, &st) < 0) {
         return error_set_errno(err, errno, "cannot open %s", path);
     }
     if (!S_ISREG(st.st_mode)) {

@@ -15,6 +15,10 @@ struct sealed_file;
 [[nodiscard]] int sealed_file_open(const char *path, const uint8_t *sealing_key,
                                    const uint8_t *pinned_root, struct sealed_file **ret,
                                    struct error **err);
+/* The same from an open file; `fd` is taken whatever happens, `name` is for messages. */
+[[nodiscard]] int sealed_file_open_fd(int fd, const char *name, const uint8_t *sealing_key,
+                                      const uint8_t *pinned_root, struct sealed_file **ret,
+                                      struct error **err);
 struct sealed_file *sealed_file_free(struct sealed_file *f);
 static inline void sealed_file_freep(struct sealed_file **f)
 {

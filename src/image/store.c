@@ -368,13 +368,32 @@ int img_store_read(struct img_store *s, const char *name, size_t max, uint8_t **
     return 0;
 }
 
-static int run_skopeo(const char *reference, const char *target, struct error **err)
+int img_store_have_skopeo(const char *reference, struct error **err)
+{
+    const char *path = getenv("PATH");
+
+    for (const char *p = path == NULL ? "" : path; *p != '\0';
+         p += strcspn(p, ":"), p += *p == ':') {
+        char file[4096];
+
+        (void)snprintf(file, sizeof(file), "%.*s/skopeo", (int)strcspn(p, ":"), p);
+        if (access(file, X_OK) == 0) {
+            return 0;
+        }
+    }
+    return error_set(err, ENOENT,
+                     "%s needs skopeo, which is not installed (apt-get install skopeo); or go by a "
+                     "file: docker save and docker load, and docker-archive:FILE",
+                     reference);
+}
+
+static int run_skopeo(const char *from, const char *to, const char *what, struct error **err)
 {
     char *argv[] = {(char[]){"skopeo"},  (char[]){"copy"},
                     (char[]){"--quiet"}, (char[]){"--override-os"},
                     (char[]){"linux"},   (char[]){"--override-arch"},
-                    (char[]){"amd64"},   strdup(reference),
-                    strdup(target),      NULL};
+                    (char[]){"amd64"},   strdup(from),
+                    strdup(to),          NULL};
     posix_spawn_file_actions_t actions;
     int status = 0;
     pid_t pid;
@@ -389,13 +408,6 @@ static int run_skopeo(const char *reference, const char *target, struct error **
     }
     free(argv[7]);
     free(argv[8]);
-    if (e == ENOENT) {
-        return error_set(
-            err, ENOENT,
-            "%s needs skopeo, which is not installed (apt-get install skopeo); or save "
-            "the image yourself: docker save IMAGE -o FILE, then docker-archive:FILE",
-            reference);
-    }
     if (e != 0) {
         return error_set_errno(err, e, "cannot start skopeo");
     }
@@ -405,10 +417,14 @@ static int run_skopeo(const char *reference, const char *target, struct error **
         }
     }
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-        return error_set(err, EIO, "skopeo could not fetch %s (its message stands above)",
-                         reference);
+        return error_set(err, EIO, "skopeo could not copy %s (its message stands above)", what);
     }
     return 0;
+}
+
+int img_store_push(const char *from, const char *to, struct error **err)
+{
+    return run_skopeo(from, to, to, err);
 }
 
 int img_store_fetch(const char *reference, struct img_store **ret, struct error **err)
@@ -416,8 +432,11 @@ int img_store_fetch(const char *reference, struct img_store **ret, struct error 
     const char *tmp = getenv("TMPDIR");
     _cleanup_free_ char *dir = NULL;
     _cleanup_free_ char *target = NULL;
-    int r;
+    int r = img_store_have_skopeo(reference, err);
 
+    if (r < 0) {
+        return r;
+    }
     if (asprintf(&dir, "%s/nacre-image-XXXXXX", tmp == NULL || *tmp == '\0' ? "/tmp" : tmp) < 0) {
         dir = NULL;
         return error_set_errno(err, ENOMEM, "fetching %s", reference);
@@ -429,7 +448,7 @@ int img_store_fetch(const char *reference, struct img_store **ret, struct error 
         target = NULL;
         r = error_set_errno(err, ENOMEM, "fetching %s", reference);
     } else {
-        r = run_skopeo(reference, target, err);
+        r = run_skopeo(reference, target, reference, err);
     }
     if (r == 0) {
         r = img_store_open(dir, /*owned=*/true, ret, err);

@@ -30,6 +30,10 @@ static inline void pol_freep(struct pol_session **s)
 [[nodiscard]] int pol_parse_text(const char *text, size_t size, struct pol_session **ret,
                                  struct error **err);
 
+/* The first line of a document that holds no template variables any more: nobody who reads a file
+ * that begins so may replace a `$NAME` in it. A comment for everybody else. */
+#define POL_COMPLETE_MARK "# complete session: a $ is a $\n"
+
 #define POL_HASH_SIZE 32
 
 enum pol_print_flags {
