@@ -44,6 +44,7 @@ struct bench_row {
     const char *work; /* one line for people */
     enum bench_bar bar;
     double bar_value;
+    bool slow; /* minutes, or much disk: runs only when named or with --slow */
     /* All may be NULL but nacre. `setup` leaves what the others get in *ret_state; -EOPNOTSUPP
      * with a message: this machine or build lacks what the row needs, which is said and skipped. */
     int (*setup)(const struct bench_context *c, void **ret_state, struct error **err);
@@ -106,6 +107,11 @@ struct bench_program {
     const char *interpreter; /* runs the file at path; NULL: it is a program */
     const char *work;
     double start_exits; /* what its start and end cost, taken off */
+    /* Of nacre exec, NULL-terminated; NULL: none. The rest may be NULL, too. */
+    const char *const *options;
+    const char *inside_path; /* where it is in the enclave, when not at path */
+    const char *file;        /* the file it works on */
+    const char *inside_file;
 };
 
 /* *p->path must be set; finds out start_exits. -EOPNOTSUPP when something is not there. */
@@ -116,9 +122,11 @@ struct bench_program {
                             bool inside, struct bench_sample *ret, struct error **err);
 #define BENCH_BATCH_MS 150u
 
-/* argv under nacre exec to its end as one operation: milliseconds, with its exits. */
-[[nodiscard]] int bench_exec_program(const struct bench_context *c, const char *const *argv,
-                                     struct bench_sample *ret, struct error **err);
+/* argv under nacre exec with these options (NULL: none) to its end as one operation: milliseconds,
+ * with its exits. */
+[[nodiscard]] int bench_exec_program(const struct bench_context *c, const char *const *options,
+                                     const char *const *argv, struct bench_sample *ret,
+                                     struct error **err);
 /* argv[0] and what nacre exec needs are there, else -EOPNOTSUPP. */
 [[nodiscard]] int bench_need_exec(const struct bench_context *c, const char *program,
                                   struct error **err);

@@ -118,8 +118,9 @@ static int read_exits(const char *path, double *ret, struct error **err)
 }
 
 /* nacre exec before argv. */
-static int exec_argv(const struct bench_context *c, const char *const *argv, char **ret_nacre,
-                     const char **ret, struct error **err)
+static int exec_argv(const struct bench_context *c, const char *const *options,
+                     const char *const *argv, char **ret_nacre, const char **ret,
+                     struct error **err)
 {
     size_t n = 0;
     int r = bench_built_file(c, "nacre", ret_nacre, err);
@@ -131,6 +132,12 @@ static int exec_argv(const struct bench_context *c, const char *const *argv, cha
     ret[n++] = "exec";
     ret[n++] = "--quiet";
     ret[n++] = "--stats";
+    for (size_t i = 0; options != NULL && options[i] != NULL; i++) {
+        if (n == ARGS_MAX - 2) {
+            return error_set(err, E2BIG, "too many options");
+        }
+        ret[n++] = options[i];
+    }
     ret[n++] = "--";
     for (size_t i = 0; argv[i] != NULL; i++) {
         if (n == ARGS_MAX - 1) {
@@ -142,8 +149,8 @@ static int exec_argv(const struct bench_context *c, const char *const *argv, cha
     return 0;
 }
 
-int bench_exec_program(const struct bench_context *c, const char *const *argv,
-                       struct bench_sample *ret, struct error **err)
+int bench_exec_program(const struct bench_context *c, const char *const *options,
+                       const char *const *argv, struct bench_sample *ret, struct error **err)
 {
     _cleanup_free_ char *stats = NULL;
     _cleanup_free_ char *nacre = NULL;
@@ -151,7 +158,7 @@ int bench_exec_program(const struct bench_context *c, const char *const *argv,
     int r = stats_path(c, &stats, err);
 
     if (r == 0) {
-        r = exec_argv(c, argv, &nacre, args, err);
+        r = exec_argv(c, options, argv, &nacre, args, err);
     }
     if (r == 0) {
         r = bench_program(args, ret, err);
@@ -302,16 +309,20 @@ static int run_ops(const struct bench_context *c, const struct bench_program *p,
     _cleanup_free_ char *stats = NULL;
     _cleanup_free_ char *nacre = NULL;
     const char *args[ARGS_MAX];
-    const char *argv[5];
+    const char *file = inside && p->inside_file != NULL ? p->inside_file : p->file;
+    const char *argv[6];
     size_t n = 0;
     int r;
 
     if (p->interpreter != NULL) {
         argv[n++] = p->interpreter;
     }
-    argv[n++] = p->path;
+    argv[n++] = inside && p->inside_path != NULL ? p->inside_path : p->path;
     argv[n++] = p->work;
     argv[n++] = milliseconds;
+    if (file != NULL) {
+        argv[n++] = file;
+    }
     argv[n] = NULL;
     *ret_exits = 0;
     if (!inside) {
@@ -319,7 +330,7 @@ static int run_ops(const struct bench_context *c, const struct bench_program *p,
     }
     r = stats_path(c, &stats, err);
     if (r == 0) {
-        r = exec_argv(c, argv, &nacre, args, err);
+        r = exec_argv(c, p->options, argv, &nacre, args, err);
     }
     if (r == 0) {
         r = converse(args, ret, err);

@@ -8,7 +8,7 @@
 
 void bench_print_head(FILE *out)
 {
-    fprintf(out, "%-18s %6s %12s %12s %8s %8s %10s  %s\n", "id", "unit", "native", "nacre", "ratio",
+    fprintf(out, "%-20s %6s %12s %12s %8s %8s %10s  %s\n", "id", "unit", "native", "nacre", "ratio",
             "exits/op", "cpu us/op", "bar");
 }
 
@@ -47,7 +47,7 @@ void bench_print(FILE *out, const struct bench_result *r)
     char bar[96];
 
     if (r->skipped) {
-        fprintf(out, "%-18s skipped: %s\n", r->row->id, r->reason);
+        fprintf(out, "%-20s skipped: %s\n", r->row->id, r->reason);
         return;
     }
     if (r->has_native) {
@@ -57,7 +57,7 @@ void bench_print(FILE *out, const struct bench_result *r)
     format_number(nacre, sizeof(nacre), r->nacre);
     format_number(cpu, sizeof(cpu), r->cpu_us);
     format_bar(r, bar, sizeof(bar));
-    fprintf(out, "%-18s %6s %12s %12s %8s %8.2f %10s  %s\n", r->row->id, r->row->unit, native,
+    fprintf(out, "%-20s %6s %12s %12s %8s %8.2f %10s  %s\n", r->row->id, r->row->unit, native,
             nacre, ratio, r->exits, cpu, bar);
     fflush(out);
 }

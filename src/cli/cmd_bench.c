@@ -20,7 +20,7 @@ static void list_rows(void)
     for (size_t i = 0; i < bench_row_count(); i++) {
         const struct bench_row *row = bench_row_at(i);
 
-        printf("%-18s %-6s %s\n", row->id, row->unit, row->work);
+        printf("%-20s %-6s %c %s\n", row->id, row->unit, row->slow ? '*' : ' ', row->work);
     }
 }
 
@@ -95,8 +95,8 @@ static int run_rows(const struct bench_row **rows, size_t count, const struct be
     return json != NULL ? bench_write_json(json, results, count, err) : 0;
 }
 
-static int select_rows(char **ids, size_t id_count, const struct bench_row **ret, size_t *ret_count,
-                       struct error **err)
+static int select_rows(char **ids, size_t id_count, bool slow, const struct bench_row **ret,
+                       size_t *ret_count, struct error **err)
 {
     size_t count = 0;
 
@@ -106,6 +106,9 @@ static int select_rows(char **ids, size_t id_count, const struct bench_row **ret
         if (row == NULL) {
             return error_set(err, EINVAL, "there is no row '%s'; 'nacre bench --list' names them",
                              ids[i]);
+        }
+        if (row->slow && id_count == 0 && !slow) {
+            continue;
         }
         if (count == RESULTS_MAX) {
             return error_set(err, EINVAL, "more than %u rows", RESULTS_MAX);
@@ -161,10 +164,12 @@ int cmd_bench(int argc, char **argv, struct error **err)
     struct settings s = {.rounds = 9};
     bool list = false;
     bool strict = false;
+    bool slow = false;
     const struct arg_option options[] = {
         {"json", 'j', ARG_STRING, "FILE", "also write the results there", &s.json},
         {"list", 'l', ARG_FLAG, NULL, "name the rows and stop", &list},
         {"rounds", 'n', ARG_U64, "N", "batches each way, 5 to 101 (default 9)", &s.rounds},
+        {"slow", 0, ARG_FLAG, NULL, "slow rows, too (with * in the list)", &slow},
         {"strict", 0, ARG_FLAG, NULL, "exit 1 when a bar is missed", &strict},
         {"loader", 0, ARG_STRING, "FILE", "nacre-loader to use", &s.loader},
         {"enclave", 0, ARG_STRING, "FILE", "test enclave to use, FILE.sig beside it", &s.enclave},
@@ -199,7 +204,7 @@ int cmd_bench(int argc, char **argv, struct error **err)
                   BENCH_ROUNDS_MAX);
         return CLI_USAGE;
     }
-    if (select_rows(argv, count, rows, &count, err) < 0) {
+    if (select_rows(argv, count, slow, rows, &count, err) < 0) {
         return CLI_USAGE;
     }
     if (run_all(&s, rows, count, &missed, err) < 0) {

@@ -24,7 +24,9 @@ class Bench(unittest.TestCase):
         for wanted in ("exit-slot", "exit-trap", "aex-eresume", "ereport", "egetkey", "eaccept",
                        "build-4mib", "quote-generate", "quote-verify", "getpid", "clock", "pread-4k",
                        "open-close", "stat", "mmap", "futex-pingpong", "epoll", "socketpair",
-                       "socket-pingpong", "thread-create", "py-cpu", "py-start", "hello-start"):
+                       "socket-pingpong", "thread-create", "py-cpu", "py-start", "hello-start",
+                       "raw-gcm", "sealed-first", "sealed-rand", "sealed-read", "pread-4k-sealed",
+                       "open-close-sealed", "stat-sealed", "start-many-files", "convert-220m"):
             self.assertIn(wanted, ids)
 
     def test_json_has_the_fields_of_the_design(self):
@@ -59,6 +61,28 @@ class Bench(unittest.TestCase):
         self.assertLess(ping["exits_per_op"], 100)
         self.assertGreater(hello["exits_per_op"], 1)
         self.assertEqual(hello["n"], 5)
+
+    def test_sealed_files_are_read_without_exits(self):
+        with tempfile.TemporaryDirectory() as d:
+            path = os.path.join(d, "bench.json")
+            self.bench(0, "sealed-rand", "pread-4k-sealed", "--rounds", "5", "--json", path)
+            with open(path, encoding="utf-8") as f:
+                first, again = json.load(f)
+        self.assertEqual(first["n"], 5 * 16384)  # each block once
+        self.assertLess(first["exits_per_op"], 0.01)  # memory for blocks, by the 2 MiB
+        self.assertLess(again["exits_per_op"], 0.01)
+        self.assertLess(again["nacre"], first["nacre"])
+
+    def test_slow_rows_run_when_named(self):
+        marked = {line.split()[0] for line in self.bench(0, "--list").stdout.splitlines()
+                  if line.split()[2] == "*"}
+        self.assertIn("convert-220m", marked)
+        self.assertNotIn("py-start", marked)
+        r = subprocess.run([NACRE, "bench", "start-many-files", "--rounds", "5"], capture_output=True,
+                           text=True, check=False, timeout=100,
+                           env=dict(os.environ, NACRE_MODE="soft", NACRE_BENCH_ROOT="/nonexistent"))
+        self.assertEqual(r.returncode, 0, r.stderr)
+        self.assertIn("skipped: needs a Debian root", r.stdout)
 
     def test_bad_words_are_named(self):
         self.assertIn("no row 'exit-slit'", self.bench(2, "exit-slit").stderr)

@@ -3,7 +3,10 @@
 
 /*
  * What nacre bench runs natively and in the enclave: an ordinary Linux program that repeats one
- * operation. usage: ops WORK MILLISECONDS
+ * operation. usage: ops WORK MILLISECONDS [FILE]
+ *
+ * FILE, for works on files: one that is there, else the program writes one of its own. Works that
+ * touch each byte for the first time know how often they can be done and do just that.
  *
  * It finds the count that fills the time, writes "ready\n" and waits for a byte, so that whoever
  * measures can look at its CPU clock; runs the batch; writes "done NANOSECONDS BATCH ALL\n", ALL
@@ -33,6 +36,8 @@
 #define FILE_SIZE     (1u << 20)
 #define BLOCK         4096u
 #define MAP_SIZE      (64u << 10)
+#define CHUNK         (128u << 10)
+#define RANDOM_MAX    16384u
 #define COUNT_MAX     (UINT64_C(1) << 32)
 #define FILE_TEMPLATE "/tmp/nacre-bench-ops-XXXXXX"
 
@@ -44,6 +49,7 @@ struct work {
     const char *name;
     void (*setup)(void); /* may be NULL */
     void (*batch)(uint64_t count);
+    uint64_t (*all)(void); /* how often it can be done, once; NULL: any number of times */
 };
 
 __attribute__((noreturn)) static void fail(const char *what)
@@ -103,23 +109,42 @@ static void batch_mmap(uint64_t count)
     }
 }
 
-/* ---- a file the program wrote itself ---- */
+/* ---- a file, given or written by the program itself ---- */
 
-static char g_path[] = FILE_TEMPLATE;
+static char g_own[] = FILE_TEMPLATE;
+static const char *g_given;
+static const char *g_path = g_own;
+static uint64_t g_blocks; /* of a file that was given */
 static int g_fd;
 
 static void remove_file(void)
 {
-    (void)unlink(g_path);
+    (void)unlink(g_own);
+}
+
+static void setup_given(void)
+{
+    struct stat st;
+
+    g_path = g_given;
+    g_fd = g_path == NULL ? -1 : open(g_path, O_RDONLY | O_CLOEXEC);
+    if (g_fd < 0 || fstat(g_fd, &st) < 0) {
+        fail("opening the file");
+    }
+    g_blocks = (uint64_t)st.st_size / BLOCK;
 }
 
 static void setup_file(void)
 {
     static char block[BLOCK];
 
-    g_fd = mkstemp(g_path);
+    if (g_given != NULL) {
+        setup_given();
+        return;
+    }
+    g_fd = mkstemp(g_own);
     if (g_fd < 0 || atexit(remove_file) != 0) {
-        fail(g_path);
+        fail(g_own);
     }
     memset(block, 'x', sizeof(block));
     for (unsigned i = 0; i < FILE_SIZE / BLOCK; i++) {
@@ -158,9 +183,77 @@ static void batch_stat(uint64_t count)
     struct stat st;
 
     for (uint64_t i = 0; i < count; i++) {
-        if (stat(g_path, &st) < 0 || st.st_size != (off_t)FILE_SIZE) {
+        if (stat(g_path, &st) < 0 || st.st_size < (off_t)FILE_SIZE) {
             fail("stat");
         }
+    }
+}
+
+/* ---- all of a file ---- */
+
+static char g_chunk[CHUNK];
+
+static uint64_t all_first(void)
+{
+    return g_blocks * BLOCK / CHUNK;
+}
+
+static void batch_first(uint64_t count)
+{
+    for (uint64_t i = 0; i < count; i++) {
+        if (read(g_fd, g_chunk, CHUNK) != (ssize_t)CHUNK) {
+            fail("read");
+        }
+    }
+}
+
+/* What was read before, from the start again and again. */
+static void setup_again(void)
+{
+    setup_given();
+    batch_first(all_first());
+}
+
+static void batch_again(uint64_t count)
+{
+    const uint64_t chunks = all_first();
+
+    for (uint64_t i = 0; i < count; i++) {
+        if (pread(g_fd, g_chunk, CHUNK, (off_t)(i % chunks * CHUNK)) != (ssize_t)CHUNK) {
+            fail("pread");
+        }
+    }
+}
+
+static uint64_t all_random(void)
+{
+    return g_blocks < RANDOM_MAX ? g_blocks : RANDOM_MAX;
+}
+
+/* Every block at most once, in an order nobody guesses: steps of a number that has no factor in
+ * common with the count, about its golden section. */
+static void batch_random(uint64_t count)
+{
+    uint64_t step = g_blocks * 618 / 1000 | 1;
+    uint64_t at = 0;
+
+    for (uint64_t a = step, b = g_blocks; b != 0 || a != 1;) {
+        if (b == 0) { /* gcd above 1: another step */
+            step += 2;
+            a = step;
+            b = g_blocks;
+            continue;
+        }
+        const uint64_t rest = a % b;
+
+        a = b;
+        b = rest;
+    }
+    for (uint64_t i = 0; i < count; i++) {
+        if (pread(g_fd, g_chunk, BLOCK, (off_t)(at * BLOCK)) != (ssize_t)BLOCK) {
+            fail("pread");
+        }
+        at = (at + step) % g_blocks;
     }
 }
 
@@ -348,6 +441,9 @@ static const struct work works[] = {
     {"pread-4k", setup_file, batch_pread},
     {"open-close", setup_file, batch_open_close},
     {"stat", setup_file, batch_stat},
+    {"first", setup_given, batch_first, all_first},
+    {"first-random", setup_given, batch_random, all_random},
+    {"read-again", setup_again, batch_again},
     {"mmap", NULL, batch_mmap},
     {"futex-pingpong", setup_futex, batch_futex},
     {"epoll", setup_epoll, batch_epoll},
@@ -401,7 +497,7 @@ static int measure(const struct work *w, uint64_t target)
         w->setup();
     }
     if (target != 0) {
-        count = calibrate(w, target, &spent);
+        count = w->all != NULL ? w->all() : calibrate(w, target, &spent);
     }
     meet("ready\n");
     start = now_ns();
@@ -414,11 +510,12 @@ static int measure(const struct work *w, uint64_t target)
 
 int main(int argc, char **argv)
 {
-    for (size_t i = 0; argc == 3 && i < sizeof(works) / sizeof(works[0]); i++) {
+    g_given = argc == 4 ? argv[3] : NULL;
+    for (size_t i = 0; (argc == 3 || argc == 4) && i < sizeof(works) / sizeof(works[0]); i++) {
         if (strcmp(argv[1], works[i].name) == 0) {
             return measure(&works[i], strtoull(argv[2], NULL, 10) * 1000000u);
         }
     }
-    (void)fprintf(stderr, "usage: ops WORK MILLISECONDS\n");
+    (void)fprintf(stderr, "usage: ops WORK MILLISECONDS [FILE]\n");
     return 2;
 }

@@ -4,8 +4,11 @@
 
 #include "libos/mm/kmem.h"
 
-#define SLAB_FRAMES 64u
+#define SLAB_FRAMES BLOCK_SLAB_FRAMES
 #define SLAB_BYTES  ((uint64_t)SLAB_FRAMES * SEALED_BLOCK_SIZE)
+/* A cache that has grown so far will go on: 2 MiB at once are one page of the host's. */
+#define SLABS_SMALL 8u
+#define SLABS_RUN   8u
 
 static struct spinlock *shard_of(struct block_cache *c, uint64_t block)
 {
@@ -25,8 +28,12 @@ int block_cache_init(struct block_cache *c, uint64_t block_count, uint64_t bytes
 void block_cache_free(struct block_cache *c)
 {
     for (size_t i = 0; i < c->slab_count; i++) {
-        kpages_free(c->slabs[i][0].data, SLAB_FRAMES);
-        kfree(c->slabs[i]);
+        if (c->slabs[i].run_pages != 0) {
+            kpages_free(c->slabs[i].frames[0].data, c->slabs[i].run_pages);
+        }
+    }
+    for (size_t i = 0; i < c->slab_count; i++) {
+        kfree(c->slabs[i].frames);
     }
     for (size_t i = 0; c->top != NULL && i < c->top_count; i++) {
         kfree(c->top[i]);
@@ -114,36 +121,75 @@ void block_cache_unpin_block(struct block_cache *c, uint64_t block)
 
 /* ---- frames ---- */
 
-/* One slab more; `grow` held. */
-static int grow_slab(struct block_cache *c)
+/* Room for `count` slabs more in the list of slabs. */
+static int make_list_room(struct block_cache *c, size_t count)
 {
-    struct block_frame *slab;
-    uint8_t *data;
+    struct block_slab *more;
+    size_t room;
 
-    if (c->slab_count == c->slab_room) {
-        size_t room = MAX(2 * c->slab_room, (size_t)16);
-        struct block_frame **more = krealloc(c->slabs, room * sizeof(*more));
-
-        if (more == NULL) {
-            return -ENOMEM;
-        }
-        c->slabs = more;
-        c->slab_room = room;
+    if (c->slab_room - c->slab_count >= count) {
+        return 0;
     }
-    slab = kzalloc(SLAB_FRAMES * sizeof(*slab));
-    data = slab == NULL ? NULL : kpages_alloc(SLAB_FRAMES);
-    if (data == NULL) {
-        kfree(slab);
+    room = 2 * c->slab_room + 2 * SLABS_RUN;
+    more = krealloc(c->slabs, room * sizeof(*more));
+    if (more == NULL) {
+        return -ENOMEM;
+    }
+    c->slabs = more;
+    c->slab_room = room;
+    return 0;
+}
+
+/* A slab over SLAB_FRAMES blocks of memory that is part of a run of ours. */
+static int add_slab(struct block_cache *c, uint8_t *data, size_t run_pages)
+{
+    struct block_frame *f = kzalloc(SLAB_FRAMES * sizeof(*f));
+
+    if (f == NULL) {
         return -ENOMEM;
     }
     for (uint32_t i = SLAB_FRAMES; i-- > 0;) {
-        slab[i].block = BLOCK_NONE;
-        slab[i].data = data + (size_t)i * SEALED_BLOCK_SIZE;
-        slab[i].next_free = c->free;
-        c->free = &slab[i];
+        f[i].block = BLOCK_NONE;
+        f[i].data = data + (size_t)i * SEALED_BLOCK_SIZE;
+        f[i].next_free = c->free;
+        c->free = &f[i];
     }
-    c->slabs[c->slab_count++] = slab;
+    c->slabs[c->slab_count++] = (struct block_slab){.frames = f, .run_pages = run_pages};
     return 0;
+}
+
+/* `count` slabs more, or as many as there is memory for their books; `grow` held. */
+static int grow_slabs(struct block_cache *c, size_t count)
+{
+    const size_t pages = count * SLAB_FRAMES;
+    uint8_t *data;
+
+    if (make_list_room(c, count) < 0) {
+        return -ENOMEM;
+    }
+    data = kpages_alloc(pages);
+    if (data == NULL) {
+        return -ENOMEM;
+    }
+    if (add_slab(c, data, pages) < 0) {
+        kpages_free(data, pages);
+        return -ENOMEM;
+    }
+    for (size_t i = 1; i < count; i++) {
+        if (add_slab(c, data + i * SLAB_BYTES, 0) < 0) {
+            break; /* the rest of the run lies idle */
+        }
+    }
+    return 0;
+}
+
+static int grow(struct block_cache *c)
+{
+    if (c->slab_count >= SLABS_SMALL && c->slab_max - c->slab_count >= SLABS_RUN &&
+        grow_slabs(c, SLABS_RUN) == 0) {
+        return 0;
+    }
+    return grow_slabs(c, 1);
 }
 
 /* Takes one frame out of the table when nobody uses it and the hand came by before. */
@@ -177,7 +223,7 @@ static struct block_frame *evict_one(struct block_cache *c)
         struct block_frame *f;
 
         c->hand = c->hand + 1 < total ? c->hand + 1 : 0;
-        f = &c->slabs[c->hand / SLAB_FRAMES][c->hand % SLAB_FRAMES];
+        f = &c->slabs[c->hand / SLAB_FRAMES].frames[c->hand % SLAB_FRAMES];
         if (try_evict(c, f)) {
             c->evicted++;
             return f;
@@ -190,13 +236,13 @@ static struct block_frame *take_one(struct block_cache *c, bool must)
 {
     struct block_frame *f;
 
-    if (c->free == NULL && c->slab_count < c->slab_max && grow_slab(c) < 0) {
+    if (c->free == NULL && c->slab_count < c->slab_max && grow(c) < 0) {
         c->slab_max = MAX(c->slab_count, (size_t)1); /* memory is short: live with what there is */
     }
     if (c->free == NULL) {
         f = evict_one(c);
         /* All of it pinned: the bound gives way rather than the reader. */
-        if (f != NULL || !must || grow_slab(c) < 0) {
+        if (f != NULL || !must || grow_slabs(c, 1) < 0) {
             return f;
         }
     }

@@ -26,13 +26,21 @@ struct block_frame {
     struct block_frame *next_free;
 };
 
+#define BLOCK_SLAB_FRAMES \
+    64u /* frames are made in slabs: of 256 KiB at first, later several at once */
+
+struct block_slab {
+    struct block_frame *frames; /* BLOCK_SLAB_FRAMES */
+    size_t run_pages; /* of the memory that starts with this slab's; 0: within another's */
+};
+
 struct block_cache {
     uint64_t block_count;
     struct block_frame ***top; /* leaves of BLOCK_LEAF_ENTRIES frames, made on first use */
     size_t top_count;
     struct spinlock shard[BLOCK_SHARDS];
     struct mutex grow; /* guards what follows */
-    struct block_frame **slabs;
+    struct block_slab *slabs;
     size_t slab_count;
     size_t slab_room;
     size_t slab_max; /* the bound */
