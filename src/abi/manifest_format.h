@@ -23,14 +23,17 @@
 #define MANIFEST_PATH_MAX   4095u
 
 /* A field is meaningful when its flag is set, and zero when it is not. */
-#define MANIFEST_SEALED_ROOT     (1ull << 0) /* / is this sealed image and nothing else */
+#define MANIFEST_SEALED_ROOT     (1ull << 0) /* / is this sealed image */
 #define MANIFEST_AGENT           (1ull << 1)
 #define MANIFEST_CAS_KEY         (1ull << 2)
 #define MANIFEST_CAS_MEASUREMENT (1ull << 3)
 #define MANIFEST_SESSION         (1ull << 4)
 /* Development: sealing key, arguments and environment may come from the host. */
 #define MANIFEST_HOST_TRUSTED    (1ull << 5)
-#define MANIFEST_FLAGS_KNOWN     ((1ull << 6) - 1)
+/* With a sealed root: names it does not have are looked up in a directory of the host, unprotected.
+ * Directories of the image with the attribute trusted.overlay.opaque = "y" are whole. */
+#define MANIFEST_HOST_BELOW      (1ull << 6)
+#define MANIFEST_FLAGS_KNOWN     ((1ull << 7) - 1)
 
 struct manifest_header {
     uint8_t magic[MANIFEST_MAGIC_SIZE];

@@ -96,3 +96,19 @@ struct loader;
 
 /* No thread may be inside. NULL is fine. */
 struct loader *loader_free(struct loader *l);
+
+/* --- bundles --- */
+
+struct bundle_options {
+    const char *dir;
+    bool quiet;
+    bool stats;
+};
+
+/* Does a directory hold what a bundle needs? */
+bool loader_is_bundle(const char *dir);
+
+/* Starts the bundle in a directory (docs/formats/bundle.md) with what the environment says, and
+ * serves it until it exits. As loader_run. */
+[[nodiscard]] int loader_run_bundle(const struct bundle_options *options, int *ret_status,
+                                    struct error **err);

@@ -22,6 +22,7 @@ struct command_line {
     const char *sigstruct;
     const char *manifest;
     const char *mode;
+    const char *bundle;
     const char *image;
     uint64_t base;
     uint64_t memory;
@@ -129,8 +130,51 @@ static int run(const struct command_line *c, char **argv, int *ret_status, struc
     return r;
 }
 
-static int usage_check(const struct command_line *c, struct error **err)
+/* The directory of this program, when it is a bundle: as the entry point of a container all
+ * arguments are the engine's, and the enclave takes none from it. */
+static bool is_entry_point(char *dir, size_t size)
 {
+    const ssize_t n = readlink("/proc/self/exe", dir, size - 1);
+    char *slash;
+
+    if (n <= 0) {
+        return false;
+    }
+    dir[n] = '\0';
+    slash = strrchr(dir, '/');
+    *(slash == dir ? slash + 1 : slash) = '\0';
+    return loader_is_bundle(dir);
+}
+
+static int exit_status(int r, int status, struct error *err)
+{
+    if (r < 0) {
+        fprintf(stderr, "nacre-loader: %s\n", error_text(err));
+        status = r == -ECANCELED ? 134 : r == -EFAULT ? 139 : EXIT_CANNOT_RUN;
+    }
+    fflush(NULL);
+    return status;
+}
+
+static int run_entry_point(const char *dir)
+{
+    const char *stats = getenv("NACRE_STATS");
+    const struct bundle_options options = {.dir = dir, .stats = stats != NULL && *stats != '\0'};
+    _cleanup_error_ struct error *err = NULL;
+    int status = EXIT_CANNOT_RUN;
+    int r = loader_run_bundle(&options, &status, &err);
+
+    return exit_status(r, status, err);
+}
+
+static int usage_check(const struct command_line *c, size_t count, struct error **err)
+{
+    if ((c->bundle != NULL) != (count == 0)) {
+        return error_set(err, EINVAL, "%s",
+                         c->bundle != NULL ? "--bundle takes no arguments: the "
+                                             "enclave gets them from its CAS"
+                                           : "an argument is missing: name an enclave, or --bundle DIR");
+    }
     if (c->log_level > 4) {
         return error_set(err, EINVAL, "--log-level %ju: use 0 (errors) to 4 (trace)",
                          (uintmax_t)c->log_level);
@@ -148,6 +192,7 @@ int main(int argc, char **argv)
 {
     struct command_line c = {.base = loader_default_base(), .log_level = 1};
     const struct arg_option options[] = {
+        {"bundle", 0, ARG_STRING, "DIR", "start a converted image's bundle", &c.bundle},
         {"sigstruct", 's', ARG_STRING, "FILE", "SIGSTRUCT (default: ENCLAVE.sig)", &c.sigstruct},
         {"manifest", 'm', ARG_STRING, "FILE", "manifest, measured with the enclave", &c.manifest},
         {"mode", 0, ARG_STRING, "MODE", "auto, hw or soft (default: $NACRE_MODE, auto)", &c.mode},
@@ -164,38 +209,49 @@ int main(int argc, char **argv)
     };
     const struct arg_spec spec = {
         .verb = "nacre-loader",
-        .synopsis = "[OPTIONS] ENCLAVE [ARGUMENTS]",
+        .synopsis = "[OPTIONS] ENCLAVE [ARGUMENTS] | --bundle DIR",
         .summary = "Build an enclave, enter it and serve it until it exits.",
         .options = options,
         .examples = "  nacre-loader enclave.elf\n"
+                    "  NACRE_CAS=cas:18765 NACRE_CONFIG_ID=shop/web nacre-loader --bundle /nacre\n"
                     "  nacre-loader --mode soft --manifest app.manifest libos.elf\n",
         .notes = "Exits with the enclave's status; 125 when it could not be started, 134 when it\n"
-                 "gave up, 139 when it died of an exception. Options change no measurement.",
-        .min_args = 1,
+                 "gave up, 139 when it died of an exception. Options change no measurement.\n"
+                 "Beside a bundle (libos.elf, sigstruct, manifest) it starts that, whatever its\n"
+                 "arguments, with what the environment says: NACRE_CAS, NACRE_CONFIG_ID,\n"
+                 "NACRE_CAS_TIMEOUT, NACRE_MODE, NACRE_MEMORY, NACRE_LOG, NACRE_VOLUMES.",
+        .min_args = 0,
         .max_args = BOOT_STRINGS_MAX,
         .stop_at_positional = true,
     };
     _cleanup_error_ struct error *err = NULL;
     int status = EXIT_CANNOT_RUN;
+    char dir[4096];
     size_t count;
-    int r = args_parse(&spec, argc, argv, &count, &err);
+    int r;
+
+    if (is_entry_point(dir, sizeof(dir))) {
+        _exit(run_entry_point(dir));
+    }
+    r = args_parse(&spec, argc, argv, &count, &err);
 
     if (r > 0) {
         return 0;
     }
     if (r == 0) {
-        r = usage_check(&c, &err);
+        r = usage_check(&c, count, &err);
     }
     if (r < 0) {
         fprintf(stderr, "nacre-loader: %s\n", error_text(err));
         return EXIT_USAGE;
     }
     argv[count] = NULL;
-    r = run(&c, argv, &status, &err);
-    if (r < 0) {
-        fprintf(stderr, "nacre-loader: %s\n", error_text(err));
-        status = r == -ECANCELED ? 134 : r == -EFAULT ? 139 : EXIT_CANNOT_RUN;
+    if (c.bundle != NULL) {
+        r = loader_run_bundle(
+            &(struct bundle_options){.dir = c.bundle, .quiet = c.quiet, .stats = c.stats}, &status,
+            &err);
+    } else {
+        r = run(&c, argv, &status, &err);
     }
-    fflush(NULL);
-    _exit(status);
+    _exit(exit_status(r, status, err));
 }

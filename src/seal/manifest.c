@@ -87,6 +87,9 @@ static int check_header(const struct manifest_header *h, size_t size)
         h->mount_count > MANIFEST_MOUNTS_MAX || !all_zero(h->reserved, sizeof(h->reserved))) {
         return -EBADMSG;
     }
+    if ((h->flags & MANIFEST_HOST_BELOW) != 0 && (h->flags & MANIFEST_SEALED_ROOT) == 0) {
+        return -EBADMSG;
+    }
     for (size_t i = 0; i < ARRAY_COUNT(fields); i++) {
         if (((h->flags & fields[i].flag) == 0) != all_zero(fields[i].field, MANIFEST_HASH_SIZE)) {
             return -EBADMSG;

@@ -113,7 +113,7 @@ class SealedExec(unittest.TestCase):
         r = self.run_in("true", options=self.manifest(0x01, root))  # protected: no key from the host
         self.assertNotEqual(r.returncode, 0)
         self.assertIn(b"not from the host", r.stderr)
-        r = self.run_in("true", options=self.manifest(0x41, root))
+        r = self.run_in("true", options=self.manifest(0x81, root))
         self.assertNotEqual(r.returncode, 0)
         self.assertIn(b"not one this library OS reads", r.stderr)
 

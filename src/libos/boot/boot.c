@@ -14,6 +14,7 @@
 
 #include "abi/hostcall.h"
 #include "libos/boot/entry.h"
+#include "libos/boot/protected.h"
 #include "libos/boot/rewrite.h"
 #include "libos/boot/sealed_root.h"
 #include "libos/boot/thread_page.h"
@@ -133,16 +134,13 @@ static int take_one(const char *block, uint64_t size, const struct boot_strings 
     return r;
 }
 
-static const char **g_options;
-static size_t g_option_count;
-
 const char *boot_option(const char *name)
 {
     size_t len = str_len(name);
 
-    for (size_t i = 0; i < g_option_count; i++) {
-        if (str_starts(g_options[i], name) && g_options[i][len] == '=') {
-            return g_options[i] + len + 1;
+    for (size_t i = 0; i < g_boot.option_count; i++) {
+        if (str_starts(g_boot.options[i], name) && g_boot.options[i][len] == '=') {
+            return g_boot.options[i] + len + 1;
         }
     }
     return NULL;
@@ -188,7 +186,6 @@ static int take_params(uint64_t argument, const struct boot_params *head)
 {
     struct boot_info *b = &g_boot;
     const uint64_t size = head->size;
-    size_t count;
     char *copy = kmalloc(size + 8);
     int r;
 
@@ -211,8 +208,7 @@ static int take_params(uint64_t argument, const struct boot_params *head)
         r = take_one(copy, size, &head->hostname, &b->hostname);
     }
     if (r == 0) {
-        r = take_strings(copy, size, &head->options, &g_options, &count);
-        g_option_count = r == 0 ? count : 0;
+        r = take_strings(copy, size, &head->options, &b->options, &b->option_count);
     }
     if (r < 0) {
         return r;
@@ -250,27 +246,73 @@ void thread_page_prepare(struct thread_page *tp, uint64_t base)
     tp->x87_control = 0x37f;
 }
 
-static int boot_filesystem(const struct enclave_thread_page *measured)
-{
-    struct manifest manifest;
-    bool have;
-    struct fs_config config = {
-        .root_fd = g_boot.root_fd,
-        .root_writable = !g_boot.read_only,
-        .hostname = g_boot.hostname,
-        .memory_limit = g_boot.params.memory_limit,
-        .cpus = g_boot.params.cpu_count,
-    };
-    int r = boot_manifest((const void *)(g_enclave_base + measured->manifest_offset),
-                          measured->manifest_size, &manifest, &have);
+static struct manifest g_manifest;
+static bool g_have_manifest;
 
-    r = r < 0 ? r : boot_sealed_root(have ? &manifest : NULL, &config.root_sb);
-    return r < 0 ? r : fs_init(&config);
+/* What the enclave is, before anything the host wishes is done. */
+static int boot_identity(const struct enclave_thread_page *measured)
+{
+    int r = boot_manifest((const void *)(g_enclave_base + measured->manifest_offset),
+                          measured->manifest_size, &g_manifest, &g_have_manifest);
+
+    if (r < 0) {
+        return r;
+    }
+    if (g_have_manifest && (g_manifest.header.flags & MANIFEST_HOST_BELOW) != 0) {
+        libos_log(LOG_ERROR, "the manifest wants a host directory below the sealed root");
+        return -EOPNOTSUPP;
+    }
+    g_boot.protect = g_have_manifest && (g_manifest.header.flags & MANIFEST_HOST_TRUSTED) == 0;
+    if (g_boot.protect) {
+        g_boot.strace = false;
+        g_boot.report = false;
+        log_set_level(MIN(g_boot.params.log_level, (uint32_t)LOG_WARNING));
+    }
+    return 0;
+}
+
+static int boot_filesystem(const struct fs_config *config)
+{
+    struct fs_config c = *config;
+    int r = boot_sealed_root(g_have_manifest ? &g_manifest : NULL, &c.root_sb);
+
+    return r < 0 ? r : fs_init(&c);
 }
 
 _noreturn_ static void boot_fail(const char *what, int r)
 {
     libos_panic("start: %s failed with error %d", what, -r);
+}
+
+/* The first program: the agent, or what the host names. */
+static int boot_program(const struct enclave_thread_page *measured)
+{
+    const struct fs_config config = {
+        .root_fd = g_boot.root_fd,
+        .root_writable = !g_boot.read_only || g_boot.protect,
+        .hostname = g_boot.hostname,
+        .memory_limit = g_boot.params.memory_limit,
+        .cpus = g_boot.params.cpu_count,
+    };
+    int r;
+
+    if (g_boot.protect) {
+        r = protected_start(&g_manifest, (const void *)(g_enclave_base + measured->manifest_offset),
+                            measured->manifest_size, &config);
+        if (r < 0) {
+            libos_log(LOG_ERROR, "cannot start the agent: error %d (%s)", -r, errno_name(-r));
+        }
+        return r;
+    }
+    r = boot_filesystem(&config);
+    if (r < 0) {
+        boot_fail("mounting the root", r);
+    }
+    r = exec_first(g_boot.argv, g_boot.envp, g_boot.cwd);
+    if (r < 0) {
+        libos_log(LOG_ERROR, "cannot run %s: error %d (%s)", g_boot.argv[0], -r, errno_name(-r));
+    }
+    return r;
 }
 
 void boot_start(struct thread_page *tp, uint64_t block, uint64_t argument)
@@ -301,7 +343,11 @@ void boot_start(struct thread_page *tp, uint64_t block, uint64_t argument)
     if (r < 0) {
         boot_fail("copying the launch parameters", r);
     }
-    if (g_boot.argc == 0) {
+    r = boot_identity(&tp->measured);
+    if (r < 0) {
+        boot_fail("reading the measured manifest", r);
+    }
+    if (g_boot.argc == 0 && !g_boot.protect) {
         libos_panic("start: no program was named");
     }
     r = process_init(tp);
@@ -314,14 +360,9 @@ void boot_start(struct thread_page *tp, uint64_t block, uint64_t argument)
     }
     rewrite_init(g_boot.rewrite);
     trace_init(g_boot.strace, g_boot.report, g_boot.stats);
-    touched_init(option_on("trace-files", false));
-    r = boot_filesystem(&tp->measured);
+    touched_init(!g_boot.protect && option_on("trace-files", false));
+    r = boot_program(&tp->measured);
     if (r < 0) {
-        boot_fail("mounting the root", r);
-    }
-    r = exec_first(g_boot.argv, g_boot.envp, g_boot.cwd);
-    if (r < 0) {
-        libos_log(LOG_ERROR, "cannot run %s: error %d (%s)", g_boot.argv[0], -r, errno_name(-r));
         process_exit(r == -ENOENT ? 127 : 126);
     }
     enter_app();

@@ -35,6 +35,11 @@ struct boot_info {
     bool stats;
     bool read_only; /* no overlay above the root */
     int root_fd;    /* host directory that becomes /, or -1 */
+    /* The manifest does not trust the host: it gets no traces and no words about the application.
+     */
+    bool protect;
+    const char **options; /* "name=value" */
+    size_t option_count;
 };
 extern struct boot_info g_boot;
 

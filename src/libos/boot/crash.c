@@ -149,6 +149,11 @@ void crash_report(int signo, const struct cpu_context *ctx)
     struct strbuild b;
 
     strbuild_init(&b);
+    if (g_boot.protect) { /* names and addresses are the application's business */
+        strbuild_add(&b, "the application died of signal %d", signo);
+        line(&b);
+        return;
+    }
     strbuild_add(&b, "%s (thread %d) died of signal %d", process_current()->comm,
                  thread_current()->tid, signo);
     line(&b);

@@ -82,11 +82,25 @@ int boot_manifest(const void *data, size_t size, struct manifest *ret, bool *ret
         libos_log(LOG_ERROR, "the measured manifest is not one this library OS reads");
         return r;
     }
-    if ((ret->header.flags & MANIFEST_HOST_TRUSTED) == 0) {
-        libos_log(LOG_ERROR, "the manifest wants key and arguments from a CAS, not from the host");
-        return -EPERM;
-    }
     return 0;
+}
+
+int boot_sealed_open(int fd, const uint8_t *key, const uint8_t *root, struct superblock **ret)
+{
+    int r;
+
+    choose_vector_width();
+    r = host_fd_opened(fd);
+    if (r < 0) {
+        return r;
+    }
+    r = sealed_create(
+        &(struct sealed_options){.fd = fd, .key = key, .root = root, .cache_max = cache_max()},
+        ret);
+    if (r < 0) {
+        host_fd_closed(fd); /* the number, so that it may be offered again */
+    }
+    return r;
 }
 
 int boot_sealed_root(const struct manifest *m, struct superblock **ret)
@@ -118,15 +132,7 @@ int boot_sealed_root(const struct manifest *m, struct superblock **ret)
         r = -ENOKEY;
     }
     if (r == 0) {
-        choose_vector_width();
-        r = host_fd_opened((int64_t)fd);
-    }
-    if (r >= 0) {
-        r = sealed_create(&(struct sealed_options){.fd = (int)fd,
-                                                   .key = key,
-                                                   .root = have_root ? root : NULL,
-                                                   .cache_max = cache_max()},
-                          ret);
+        r = boot_sealed_open((int)fd, key, have_root ? root : NULL, ret);
     }
     forget_option("sealed-key");
     ct_wipe(key, sizeof(key));

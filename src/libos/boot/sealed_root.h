@@ -6,10 +6,7 @@
 
 struct manifest;
 
-/*
- * The measured manifest at `data`, or *ret_have false when size is 0. The start is refused when it
- * does not let the host give key and arguments: nothing else gives them yet.
- */
+/* The measured manifest at `data`, or *ret_have false when size is 0. */
 [[nodiscard]] int boot_manifest(const void *data, size_t size, struct manifest *ret,
                                 bool *ret_have);
 
@@ -22,3 +19,8 @@ struct manifest;
  * image.
  */
 [[nodiscard]] int boot_sealed_root(const struct manifest *m, struct superblock **ret);
+
+/* A sealed image behind a host descriptor, with the launch parameters' hint about the processor and
+ * their cache size. `root` may be NULL: any image of this key. */
+[[nodiscard]] int boot_sealed_open(int fd, const uint8_t *key, const uint8_t *root,
+                                   struct superblock **ret);

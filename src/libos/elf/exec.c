@@ -514,7 +514,8 @@ static void forget_old_image(void)
     mm_clear();
 }
 
-int exec_replace(const struct program_name *name, const char *const *argv, const char *const *envp)
+static int replace(const struct program_name *name, const char *const *argv,
+                   const char *const *envp, void (*last)(void))
 {
     struct program p;
     int r = program_open(name, argv, envp, &p);
@@ -527,6 +528,9 @@ int exec_replace(const struct program_name *name, const char *const *argv, const
         program_close(&p);
         return r;
     }
+    if (last != NULL) {
+        last();
+    }
     forget_old_image();
     r = start(&p);
     program_close(&p);
@@ -535,4 +539,27 @@ int exec_replace(const struct program_name *name, const char *const *argv, const
     }
     __asm__ volatile("xrstor64 (%0)" : : "r"(vector_init), "a"(~0u), "d"(~0u) : "memory");
     return 0;
+}
+
+int exec_replace(const struct program_name *name, const char *const *argv, const char *const *envp)
+{
+    return replace(name, argv, envp, NULL);
+}
+
+int exec_instead(const char *const *argv, const char *const *envp, const char *cwd,
+                 void (*last)(void))
+{
+    struct program_name name = {.dirfd = AT_FDCWD};
+    char *path;
+    int r = set_cwd(cwd);
+
+    if (r == 0) {
+        r = search_path(argv[0], envp, &path);
+    }
+    if (r == 0) {
+        name.path = path;
+        r = replace(&name, argv, envp, last);
+        kfree(path);
+    }
+    return r;
 }

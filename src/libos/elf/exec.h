@@ -22,6 +22,11 @@ struct program_name {
 [[nodiscard]] int exec_replace(const struct program_name *name, const char *const *argv,
                                const char *const *envp);
 
+/* As exec_replace, with argv[0] looked up as exec_first does and a working directory. `last` is
+ * called when nothing can fail any more and nothing of the old program will run again. */
+[[nodiscard]] int exec_instead(const char *const *argv, const char *const *envp, const char *cwd,
+                               void (*last)(void));
+
 /* --- inside elf/ --- */
 
 /* A program that was opened and understood, with its interpreter; see exec.c. */

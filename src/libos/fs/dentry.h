@@ -131,5 +131,10 @@ struct path mount_root_path(void); /* borrowed */
 /* Calls `f` for each mount with the namespace lock held. */
 void mount_for_each(void (*f)(const struct mount *m, void *arg), void *arg);
 bool mount_read_only(const struct mount *m);
+/* The agent's files give way to the application's: the tree becomes empty, the next mount_add makes
+ * a new root. What is open of the old one stays usable until it is closed; the file systems
+ * themselves (two small ones) stay in memory. Root and working directory of the process must not
+ * lie in it (fs_forget_paths). */
+void mount_forget_all(void);
 /* For tests: forgets all names and mounts. */
 void namespace_reset(void);

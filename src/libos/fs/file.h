@@ -141,3 +141,19 @@ struct fs_config {
 /* Mounts /, /proc, /sys, /dev, /dev/shm, /tmp and the binds, and opens the standard streams as
  * descriptors 0, 1 and 2 of the current process (which has files and fs set by fs_process_init). */
 [[nodiscard]] int fs_init(const struct fs_config *config);
+/* A protected start: an empty root in memory with /proc and a /dev that has the private device, and
+ * the streams. */
+struct file_ops;
+[[nodiscard]] int fs_init_agent(const struct fs_config *config, const struct file_ops *private_ops);
+/* The application's tree in place of the agent's, streams as they are. The binds are left to
+ * fs_mount_binds, so that nothing put into the tree before can end up in a host directory. What was
+ * mounted stays when it fails half-way: the caller must not go on. */
+[[nodiscard]] int fs_switch_root(const struct fs_config *config);
+[[nodiscard]] int fs_mount_binds(const struct fs_config *config);
+/* A file system (taken over on success) on a directory, which is made if need be. */
+[[nodiscard]] int fs_mount_on(const char *where, struct superblock *sb, uint32_t flags,
+                              const char *source);
+/* A file in memory at an absolute path, in place of what is there (a directory is -EISDIR);
+ * directories on the way are made with mode 0755. */
+[[nodiscard]] int fs_inject(const char *path, uint32_t mode, uint32_t uid, uint32_t gid,
+                            const void *data, size_t size);

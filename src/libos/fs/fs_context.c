@@ -117,3 +117,11 @@ uint32_t fs_umask(void)
 {
     return __atomic_load_n(&current()->umask, __ATOMIC_RELAXED);
 }
+
+void fs_forget_paths(void)
+{
+    const struct path none = {0};
+
+    fs_set_root(&none);
+    fs_set_cwd(&none);
+}

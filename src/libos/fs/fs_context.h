@@ -27,3 +27,5 @@ void fs_get_cwd(struct path *ret);
 void fs_set_root(const struct path *p);
 void fs_set_cwd(const struct path *p);
 uint32_t fs_umask(void);
+/* Root and working directory are the root of everything again. */
+void fs_forget_paths(void);

@@ -6,6 +6,7 @@
 #include "libos/fs/devfs/devfs.h"
 #include "libos/fs/fd_table.h"
 #include "libos/fs/file.h"
+#include "libos/fs/fs_context.h"
 #include "libos/fs/hostfs/hostfs.h"
 #include "libos/fs/memfs/memfs.h"
 #include "libos/fs/names.h"
@@ -14,6 +15,7 @@
 #include "libos/fs/sysfs/sysfs.h"
 #include "libos/host/host_mem.h"
 #include "libos/libos.h"
+#include "libos/mm/kmem.h"
 
 static int make_root(const struct fs_config *c)
 {
@@ -81,7 +83,72 @@ static int mount_system(const struct fs_config *c)
     return r < 0 ? r : mount_tmp("/tmp", 01777);
 }
 
-static int mount_binds(const struct fs_config *c)
+/* Makes the directories a path goes through, and with `last` the path itself. */
+static int make_directories(const char *path, bool last)
+{
+    _cleanup_kfree_ char *text = kstrdup(path);
+    int r = text == NULL ? -ENOMEM : 0;
+
+    for (size_t i = 1; r == 0; i++) {
+        const char c = text[i];
+
+        if (c != '/' && (c != '\0' || !last)) {
+            if (c == '\0') {
+                break;
+            }
+            continue;
+        }
+        text[i] = '\0';
+        r = name_create(AT_FDCWD, text, &(struct inode_new){.mode = S_IFDIR | 0755}, NULL);
+        r = r == -EEXIST ? 0 : r;
+        text[i] = c;
+        if (c == '\0') {
+            break;
+        }
+    }
+    return r;
+}
+
+static int write_all(struct file *f, const uint8_t *data, size_t size)
+{
+    uint64_t at = 0;
+
+    while (at < size) {
+        struct iter it;
+
+        iter_init_kernel(&it, data + at, size - at);
+        int64_t n = file_write_iter(f, &it, &at, 0);
+
+        if (n <= 0) {
+            return n < 0 ? (int)n : -EIO;
+        }
+    }
+    return 0;
+}
+
+int fs_inject(const char *path, uint32_t mode, uint32_t uid, uint32_t gid, const void *data,
+              size_t size)
+{
+    _cleanup_file_ struct file *f = NULL;
+    int r = make_directories(path, /*last=*/false);
+
+    if (r == 0) {
+        r = name_unlink(AT_FDCWD, path);
+        r = r == -ENOENT ? 0 : r;
+    }
+    if (r == 0) {
+        r = name_open(AT_FDCWD, path, O_WRONLY | O_CREAT | O_EXCL, 0600, 0, &f);
+    }
+    if (r == 0) {
+        r = write_all(f, data, size);
+    }
+    if (r == 0) {
+        r = name_chown(&f->path, uid, gid);
+    }
+    return r < 0 ? r : name_chmod(&f->path, mode);
+}
+
+int fs_mount_binds(const struct fs_config *c)
 {
     for (size_t i = 0; i < c->bind_count; i++) {
         const struct fs_bind *b = &c->binds[i];
@@ -130,6 +197,35 @@ int fs_init(const struct fs_config *config)
     int r = make_root(config);
 
     r = r < 0 ? r : mount_system(config);
-    r = r < 0 ? r : mount_binds(config);
+    r = r < 0 ? r : fs_mount_binds(config);
     return r < 0 ? r : open_streams();
+}
+
+int fs_init_agent(const struct fs_config *config, const struct file_ops *private_ops)
+{
+    struct superblock *sb = NULL;
+    int r = make_root(config);
+
+    r = r < 0 ? r : procfs_create(config, &sb);
+    r = r < 0 ? r : mount_optional("/proc", sb, SB_NOSUID | SB_NODEV | SB_NOEXEC, "proc");
+    r = r < 0 ? r : devfs_create_agent(private_ops, &sb);
+    r = r < 0 ? r : mount_optional("/dev", sb, SB_NOSUID, "devtmpfs");
+    return r < 0 ? r : open_streams();
+}
+
+int fs_switch_root(const struct fs_config *config)
+{
+    int r;
+
+    fs_forget_paths();
+    mount_forget_all();
+    r = make_root(config);
+    return r < 0 ? r : mount_system(config);
+}
+
+int fs_mount_on(const char *where, struct superblock *sb, uint32_t flags, const char *source)
+{
+    int r = make_directories(where, /*last=*/true);
+
+    return r < 0 ? r : mount_add(where, sb, flags, source);
 }

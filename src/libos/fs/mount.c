@@ -86,6 +86,19 @@ void mount_for_each(void (*f)(const struct mount *m, void *arg), void *arg)
     ns_unlock();
 }
 
+void mount_forget_all(void)
+{
+    ns_lock();
+    if (g_mounts.next != NULL) {
+        list_for_each (it, &g_mounts) {
+            dcache_shrink(list_entry(it, struct mount, node)->sb);
+        }
+    }
+    list_init(&g_mounts);
+    g_root = NULL;
+    ns_unlock();
+}
+
 bool mount_read_only(const struct mount *m)
 {
     return m != NULL && ((m->flags | m->sb->flags) & SB_RDONLY) != 0;

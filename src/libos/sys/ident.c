@@ -353,6 +353,22 @@ static void sort_groups(uint32_t *v, uint32_t count)
     }
 }
 
+int ident_set_groups(const uint32_t *groups, size_t count)
+{
+    uint32_t fresh[GROUPS_MAX];
+
+    if (count > GROUPS_MAX) {
+        return -EINVAL;
+    }
+    __builtin_memcpy(fresh, groups, count * sizeof(uint32_t));
+    sort_groups(fresh, (uint32_t)count);
+    spin_lock(&g_ident.lock);
+    __builtin_memcpy(g_ident.groups, fresh, count * sizeof(uint32_t));
+    g_ident.group_count = (uint32_t)count;
+    spin_unlock(&g_ident.lock);
+    return 0;
+}
+
 SYSCALL_2(setgroups, uint64_t, size, uint64_t, user_list)
 {
     uint32_t fresh[GROUPS_MAX];
@@ -366,12 +382,7 @@ SYSCALL_2(setgroups, uint64_t, size, uint64_t, user_list)
     if (user_copy_in(fresh, user_list, size * sizeof(uint32_t)) < 0) {
         return -EFAULT;
     }
-    sort_groups(fresh, (uint32_t)size);
-    spin_lock(&g_ident.lock);
-    __builtin_memcpy(g_ident.groups, fresh, size * sizeof(uint32_t));
-    g_ident.group_count = (uint32_t)size;
-    spin_unlock(&g_ident.lock);
-    return 0;
+    return ident_set_groups(fresh, size);
 }
 
 /* --- names --- */

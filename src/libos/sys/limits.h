@@ -20,4 +20,5 @@ struct strbuf;
 
 /* Supplementary groups. */
 bool ident_in_group(uint32_t gid);
-void ident_format_groups(struct strbuf *out); /* "1 2 3" */
+[[nodiscard]] int ident_set_groups(const uint32_t *groups, size_t count); /* -EINVAL: too many */
+void ident_format_groups(struct strbuf *out);                             /* "1 2 3" */

@@ -72,8 +72,10 @@ static void test_parse_takes_one_encoding_alone(void **state)
 
         a[i / 8] ^= (uint8_t)(1u << i % 8);
         if (manifest_parse(a, size, &m) == 0) {
-            /* a hash that is present, the development flag, a letter of a name, a mount's flag */
-            assert_true(hash || i == 16 * 8 + 5 || at >= a + sizeof(struct manifest_header));
+            /* a hash that is present, the flags without a field, a letter of a name, a mount's flag
+             */
+            assert_true(hash || i == 16 * 8 + 5 || i == 16 * 8 + 6 ||
+                        at >= a + sizeof(struct manifest_header));
         }
         a[i / 8] ^= (uint8_t)(1u << i % 8);
     }
@@ -112,6 +114,12 @@ static void test_encode_refuses_what_would_not_parse(void **state)
         manifest_encode(&content, names, MANIFEST_NAMES_MAX + 1, NULL, 0, a, sizeof(a), &size),
         -EINVAL);
     h.flags &= ~MANIFEST_SESSION; /* a field without its flag */
+    assert_int_equal(manifest_encode(&h, NULL, 0, NULL, 0, a, sizeof(a), &size), -EINVAL);
+    h = content;
+    h.flags |= MANIFEST_HOST_BELOW;
+    assert_int_equal(manifest_encode(&h, NULL, 0, NULL, 0, a, sizeof(a), &size), 0);
+    h.flags &= ~MANIFEST_SEALED_ROOT; /* below what? */
+    memset(h.sealed_root, 0, sizeof(h.sealed_root));
     assert_int_equal(manifest_encode(&h, NULL, 0, NULL, 0, a, sizeof(a), &size), -EINVAL);
     h = content;
     h.flags |= MANIFEST_AGENT; /* a flag without its field */

@@ -12,6 +12,7 @@
 #include "libos/fs/pseudo.h"
 #include "libos/host/host.h"
 #include "libos/lib/random.h"
+#include "libos/lib/str.h"
 #include "libos/mm/kmem.h"
 
 #define RANDOM_CHUNK 256u
@@ -239,4 +240,29 @@ static const struct pseudo_entry g_root = {.mode = S_IFDIR | 0755, .entries = g_
 int devfs_create(struct superblock **ret)
 {
     return pseudo_create("devtmpfs", TMPFS_MAGIC, &g_root, 0, ret);
+}
+
+/* ---- for the agent ---- */
+
+static struct pseudo_entry g_private = {
+    .name = "nacre", .mode = S_IFCHR | 0600, .rdev = MAKEDEV(10, 255)};
+
+static int find_private(uint64_t arg, const struct qstr *name, const struct pseudo_entry **ret,
+                        uint64_t *ret_arg)
+{
+    if (name->len != str_len(g_private.name) ||
+        __builtin_memcmp(name->s, g_private.name, name->len) != 0) {
+        return -ENOENT;
+    }
+    *ret = &g_private;
+    return 0;
+}
+
+static const struct pseudo_entry g_agent_root = {
+    .mode = S_IFDIR | 0755, .entries = g_dev, .find = find_private};
+
+int devfs_create_agent(const struct file_ops *private_ops, struct superblock **ret)
+{
+    g_private.ops = private_ops;
+    return pseudo_create("devtmpfs", TMPFS_MAGIC, &g_agent_root, 0, ret);
 }
