@@ -278,6 +278,25 @@ static int put_volumes(struct writer *w, const struct pol_image *image)
     return put_text(w, ",\"volumes\":[]");
 }
 
+static int put_user(struct writer *w, const struct pol_user *u)
+{
+    char number[40];
+    int r;
+
+    if (!u->present) {
+        return 0;
+    }
+    (void)snprintf(number, sizeof(number), "{\"uid\":%u,\"gid\":%u", u->uid, u->gid);
+    r = put_text(w, ",\"user\":");
+    r = r < 0 ? r : put_text(w, number);
+    r = r < 0 ? r : put_text(w, ",\"groups\":[");
+    for (size_t i = 0; i < u->group_count && r == 0; i++) {
+        (void)snprintf(number, sizeof(number), "%s%u", i > 0 ? "," : "", u->groups[i]);
+        r = put_text(w, number);
+    }
+    return r == 0 ? put_text(w, "]}") : r;
+}
+
 static int put_all(struct writer *w, const struct pol_service *service)
 {
     const struct pol_image *image =
@@ -309,6 +328,9 @@ static int put_all(struct writer *w, const struct pol_service *service)
     }
     if (r == 0) {
         r = put_files(w, image);
+    }
+    if (r == 0) {
+        r = put_user(w, &service->user);
     }
     return r == 0 ? put_text(w, "}") : r;
 }

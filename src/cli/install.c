@@ -30,8 +30,8 @@ static const struct {
     [INSTALL_AGENT] = {"NACRE_AGENT",
                        "the agent",
                        "--agent",
-                       {"../agent/nacre-agent", "../lib/nacre/nacre-agent",
-                        "../lib/x86_64-linux-gnu/nacre/nacre-agent", "nacre-agent"}},
+                       {"../agent/agent", "../lib/nacre/agent",
+                        "../lib/x86_64-linux-gnu/nacre/agent"}},
 };
 
 int install_find(enum install_file which, const char *given, char **ret, struct error **err)

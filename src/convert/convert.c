@@ -12,6 +12,7 @@
 #include "convert/command.h"
 #include "convert/session.h"
 #include "convert/target.h"
+#include "convert/user.h"
 #include "core/ct.h"
 #include "core/hmac.h"
 #include "image/seal_image.h"
@@ -32,6 +33,7 @@ struct conversion {
     struct img_seal_result sealed;
     struct pol_session *session;
     struct program *program;
+    struct pol_user user;
     const char *service;
     char full_name[POL_NAME_MAX + 1];
     uint8_t salt[SEALED_SALT_SIZE];
@@ -113,24 +115,12 @@ static void say_what_is_dropped(const struct conversion *c)
     json_decref(volumes);
 }
 
-static int check_user(const struct image_config *config, struct error **err)
-{
-    const char *u = config->user;
-
-    if (u[0] == '\0' || strcmp(u, "root") == 0 || strcmp(u, "0") == 0 || strcmp(u, "0:0") == 0 ||
-        strcmp(u, "root:root") == 0) {
-        return 0;
-    }
-    return error_set(err, ENOTSUP, "the image runs as USER %.100s; only root is supported yet", u);
-}
-
 static int open_source(struct conversion *c, struct error **err)
 {
     int r = img_source_open(c->o->from, &c->source, err);
 
     r = r < 0 ? r : image_config_parse(c->source->config, c->source->config_size, &c->config, err);
     r = r < 0 ? r : command_make(&c->config, c->o->command, &c->command, err);
-    r = r < 0 ? r : check_user(&c->config, err);
     if (r == 0) {
         say_what_is_dropped(c);
     }
@@ -293,7 +283,8 @@ static int check_sealed(struct conversion *c, struct error **err)
         return r;
     }
     rootfs_sealed(&erofs, file, &fs);
-    return settle_command(c, &fs, err);
+    r = settle_command(c, &fs, err);
+    return r < 0 ? r : user_resolve(&fs, c->config.user, &c->user, err);
 }
 
 /* ---- the session ---------------------------------------------------------------------------- */
@@ -362,6 +353,7 @@ static int make_session(struct conversion *c, struct error **err)
         .env = c->config.env,
         .more_env = c->o->env,
         .pwd = c->config.workdir,
+        .user = &c->user,
     };
     int r = session_make(c->o, &f, &c->session, err);
 

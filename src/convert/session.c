@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/fs.h"
+#include "convert/user.h"
 #include "core/ct.h"
 #include "core/hex.h"
 #include "policy/text.h"
@@ -25,6 +26,7 @@ const char session_template[] = "name: $NAME\n"
                                 "    environment:\n"
                                 "      $ENVVARS\n"
                                 "    pwd: $PWD\n"
+                                "    $RUN_AS\n"
                                 "    fspf_key: $$SCONE::nacre_sealing_key$$\n"
                                 "    sealed_root: $SEALED_ROOT\n"
                                 "\n"
@@ -145,6 +147,7 @@ enum variable {
     VAR_CMD,
     VAR_ENVVARS,
     VAR_PWD,
+    VAR_RUN_AS,
     VAR_SECRETS,
     VAR_INJECTED_FILES,
     VAR_SECURITY,
@@ -169,6 +172,7 @@ static const struct {
     {"CMD", VAR_CMD},
     {"ENVVARS", VAR_ENVVARS},
     {"PWD", VAR_PWD},
+    {"RUN_AS", VAR_RUN_AS},
     {"SECRETS", VAR_SECRETS},
     {"INJECTED_FILES", VAR_INJECTED_FILES},
     {"SECURITY", VAR_SECURITY},
@@ -271,6 +275,26 @@ static int merge_env(const struct session_facts *f, json_t *ret, struct error **
     return 0;
 }
 
+/* user: "UID:GID", or nothing for root. */
+static void put_user(struct text *t, const struct pol_user *user)
+{
+    char text[24 + 12 * POL_GROUPS_MAX];
+
+    if (user->present) {
+        user_print(user, text, sizeof(text));
+        text_put(t, "user: ");
+        text_quote(t, text);
+    }
+}
+
+static int set_user(struct variables *v, const struct pol_user *user, struct error **err)
+{
+    struct text t = {0};
+
+    put_user(&t, user);
+    return set_built(v, VAR_RUN_AS, &t, err);
+}
+
 /*
  * NAME: "VALUE" lines. A template that has $ENVVARS at the margin was written for SCONE's tool:
  * there the lines bring their own indentation, and the working directory with them.
@@ -304,6 +328,8 @@ static int set_env(struct variables *v, const struct session_facts *f, const cha
     if (margin) {
         text_put(&t, "     pwd: ");
         text_quote(&t, f->pwd);
+        text_put(&t, "\n     ");
+        put_user(&t, f->user);
         text_put(&t, "\n");
     }
     json_decref(env);
@@ -434,6 +460,7 @@ static int fill(struct variables *v, const struct session_facts *f, const char *
     r = r < 0 ? r : set_command(v, f->command, err);
     r = r < 0 ? r : set_env(v, f, template, err);
     r = r < 0 ? r : set_text(v, VAR_PWD, f->pwd, err);
+    r = r < 0 ? r : set_user(v, f->user, err);
     r = r < 0 ? r : set_secrets(v, outside(v->o, "SECRETS"), built_in, err);
     r = r < 0 ? r : set_injected(v, outside(v->o, "INJECTED_FILES"), built_in, err);
     return r < 0 ? r : set_text(v, VAR_SECURITY, v->o->security != NULL ? v->o->security : "", err);

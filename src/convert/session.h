@@ -21,6 +21,7 @@ struct session_facts {
     const json_t *env; /* of the image; may be NULL */
     struct convert_texts more_env;
     const char *pwd;
+    const struct pol_user *user;
 };
 
 /* "NAMESPACE/NAME", or NAME. -EINVAL when that is no session name. */

@@ -110,6 +110,16 @@ struct pol_enclave {
     uint16_t isvsvn_max;
 };
 
+#define POL_GROUPS_MAX 32
+
+struct pol_user {
+    bool present; /* absent: 0:0 */
+    uint32_t uid;
+    uint32_t gid;
+    size_t group_count; /* supplementary */
+    uint32_t groups[POL_GROUPS_MAX];
+};
+
 struct pol_platform {
     uint8_t qe_id[16];
 };
@@ -126,6 +136,7 @@ struct pol_service {
     size_t env_count;
     struct pol_env *env;
     const char *pwd;
+    struct pol_user user;
     const char *fspf_path;
     const char *fspf_key; /* 64 hex digits or one macro */
     bool has_fspf_tag;

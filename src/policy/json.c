@@ -166,6 +166,21 @@ static void put_platforms(struct writer *w, json_t *j, const struct pol_service 
     put(w, j, KW_SERVICE_platforms, a);
 }
 
+static void put_user(struct writer *w, json_t *j, const struct pol_user *u)
+{
+    char text[24 + 12 * POL_GROUPS_MAX];
+    size_t n;
+
+    if (!u->present) {
+        return;
+    }
+    n = (size_t)snprintf(text, sizeof(text), "%u:%u", u->uid, u->gid);
+    for (size_t i = 0; i < u->group_count; i++) {
+        n += (size_t)snprintf(text + n, sizeof(text) - n, "%c%u", i == 0 ? ':' : ',', u->groups[i]);
+    }
+    put_text(w, j, KW_SERVICE_user, text);
+}
+
 static json_t *service(struct writer *w, const struct pol_service *s)
 {
     json_t *j = json_object();
@@ -186,6 +201,7 @@ static json_t *service(struct writer *w, const struct pol_service *s)
         put(w, j, KW_SERVICE_environment, env);
     }
     put_text(w, j, KW_SERVICE_pwd, s->pwd);
+    put_user(w, j, &s->user);
     put_text(w, j, KW_SERVICE_fspf_path, s->fspf_path);
     put_text(w, j, KW_SERVICE_fspf_key, s->fspf_key);
     if (s->has_fspf_tag) {

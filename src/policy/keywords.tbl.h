@@ -44,6 +44,7 @@ X(SERVICE, platforms, "platforms", PLATFORMS, NONE, 0, NULL, "machines that may 
 X(SERVICE, command, "command", COMMAND, NONE, 0, NULL, "the command line, as a text with '…' and \"…\" quoting or as a list")
 X(SERVICE, environment, "environment", ENV, NONE, 0, NULL, "the whole environment of the program")
 X(SERVICE, pwd, "pwd", TEXT, NONE, 0, NULL, "working directory, absolute; default /")
+X(SERVICE, user, "user", TEXT, NONE, NACRE, NULL, "who the program runs as, in numbers: UID[:GID[:GROUP,…]]; default 0")
 X(SERVICE, fspf_path, "fspf_path", TEXT, NONE, 0, NULL, "path of the sealed file system; kept for sessions written for SCONE")
 X(SERVICE, fspf_key, "fspf_key", KEY32, NONE, 0, NULL, "key of the sealed file system: 64 hex digits or a macro of a binary secret of 32 bytes")
 X(SERVICE, fspf_tag, "fspf_tag", HEX16, NONE, 0, NULL, "first 16 bytes of the sealed root")

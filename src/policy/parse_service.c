@@ -247,6 +247,59 @@ static void parse_env(struct parser *p, const struct keys *k, struct pol_service
     }
 }
 
+/* A number up to UINT32_MAX - 1 (which no user has) and what ends it. */
+static bool take_id(const char **s, uint32_t *ret)
+{
+    uint64_t v = 0;
+    const char *start = *s;
+
+    while (**s >= '0' && **s <= '9' && v < UINT32_MAX) {
+        v = v * 10 + (uint64_t)(*(*s)++ - '0');
+    }
+    *ret = (uint32_t)v;
+    return *s > start && v < UINT32_MAX && (*start != '0' || *s == start + 1);
+}
+
+/* UID[:GID[:GROUP,GROUP...]] */
+static bool parse_user_text(const char *s, struct pol_user *ret)
+{
+    if (!take_id(&s, &ret->uid)) {
+        return false;
+    }
+    if (*s == ':') {
+        s++;
+        if (!take_id(&s, &ret->gid)) {
+            return false;
+        }
+    }
+    for (char want = ':'; *s == want; want = ',') {
+        s++;
+        if (ret->group_count == POL_GROUPS_MAX || !take_id(&s, &ret->groups[ret->group_count++])) {
+            return false;
+        }
+    }
+    ret->present = true;
+    return *s == '\0';
+}
+
+static void parse_user(struct parser *p, const struct keys *k, struct pol_service *ret)
+{
+    const struct ynode *n = k->at[KW_SERVICE_user];
+    struct pol_user user = {0};
+
+    if (n == NULL) {
+        return;
+    }
+    if (!parse_user_text(n->text, &user)) {
+        pol_diag_error(p->diags, n->mark,
+                       "user must be numbers, UID[:GID[:GROUP,...]] with at most %d groups, not "
+                       "'%.64s'; names are those of an image, which CAS does not see",
+                       POL_GROUPS_MAX, n->text);
+        return;
+    }
+    ret->user = user;
+}
+
 static void parse_service(struct parser *p, const struct ynode *n, struct pol_service *ret)
 {
     struct keys k;
@@ -268,6 +321,7 @@ static void parse_service(struct parser *p, const struct ynode *n, struct pol_se
     parse_command(p, &k, ret);
     parse_env(p, &k, ret);
     take_path(p, &k, KW_SERVICE_pwd, &ret->pwd);
+    parse_user(p, &k, ret);
     take_path(p, &k, KW_SERVICE_fspf_path, &ret->fspf_path);
     take_key32(p, &k, KW_SERVICE_fspf_key, &ret->fspf_key, &ret->key_mark);
     take_hex(p, &k, KW_SERVICE_fspf_tag, &ret->has_fspf_tag, ret->fspf_tag, sizeof(ret->fspf_tag));

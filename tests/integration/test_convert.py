@@ -221,6 +221,23 @@ class Convert(ConvertCase):
         self.assertEqual(code, 1)
         self.assertIn("no ENTRYPOINT, no CMD", err)
 
+    def test_users_become_numbers(self):
+        for user, want in (("app", "1000:100:200"), ("1000", "1000:100:200"), ("app:extra", "1000:200"),
+                           ("4711", "4711:0"), ("4711:42", "4711:42"), ("root", None), ("0:0", None),
+                           (":users", "0:100")):
+            with self.subTest(user=user):
+                name = "u" + user.replace(":", "_")
+                self.convert_ok("--from", self.source(name=name, config={"Cmd": ["/bin/sh"],
+                                                                         "User": user}),
+                                to="oci:" + self.path("o" + name), session="s" + name)
+                self.assertEqual(self.session("s" + name)["services"][0].get("user"), want)
+        for user, words in (("nobody-here", "/etc/passwd does not know"),
+                            ("app:nogroup", "/etc/group does not know")):
+            code, _, err = self.convert("--from", self.source(name="b" + user[:3],
+                                                              config={"Cmd": ["/bin/sh"], "User": user}))
+            self.assertEqual(code, 1)
+            self.assertIn(words, err)
+
     def test_malformed_configurations_name_the_field(self):
         for config, words in (({"Entrypoint": "/bin/sh"}, "Entrypoint"), ({"Cmd": [1]}, "Cmd[0]"),
                               ({"Env": ["NOEQUALS"]}, "Env[0]"), ({"WorkingDir": "app"}, "WorkingDir"),
