@@ -16,11 +16,20 @@
 #include "core/hex.h"
 #include "core/sha256.h"
 
+/*
+ * Lines are written one after the other under the lock; flushing them to the disk is shared:
+ * whoever finds nobody flushing does it for all lines written so far, the others wait for him. So
+ * the number of lines a second is not bounded by the number of flushes a disk can do.
+ */
 struct audit {
     pthread_mutex_t lock;
+    pthread_cond_t flushed_more;
     int fd;
-    uint64_t seq;
+    uint64_t seq; /* of the newest line written */
     uint8_t last[AUDIT_HASH_SIZE];
+    uint64_t flushed; /* seq of the newest line on the disk */
+    uint8_t flushed_hash[AUDIT_HASH_SIZE];
+    bool flushing;
     bool broken; /* a write failed: what is on the disk is unknown */
 };
 
@@ -217,9 +226,6 @@ static int append_locked(struct audit *a, int64_t now, const char *event, const 
     }
     line[len] = '\n'; /* in the place of the NUL: one write, so that a line is whole or torn */
     r = write_all(a->fd, line, len + 1);
-    if (r == 0 && fdatasync(a->fd) < 0) {
-        r = -errno;
-    }
     if (r < 0) {
         a->broken = true;
         return error_set_errno(err, -r, "writing the audit log");
@@ -227,6 +233,42 @@ static int append_locked(struct audit *a, int64_t now, const char *event, const 
     a->seq++;
     memcpy(a->last, hash, sizeof(hash));
     return 0;
+}
+
+/* Flushes every line written so far. With the lock held, which it gives back meanwhile. */
+static void flush_locked(struct audit *a)
+{
+    const uint64_t seq = a->seq;
+    uint8_t hash[AUDIT_HASH_SIZE];
+    int r;
+
+    memcpy(hash, a->last, sizeof(hash));
+    a->flushing = true;
+    (void)pthread_mutex_unlock(&a->lock);
+    r = fdatasync(a->fd);
+    (void)pthread_mutex_lock(&a->lock);
+    a->flushing = false;
+    if (r < 0) {
+        a->broken = true;
+    } else {
+        a->flushed = seq;
+        memcpy(a->flushed_hash, hash, sizeof(hash));
+    }
+    (void)pthread_cond_broadcast(&a->flushed_more);
+}
+
+/* Returns when line `seq` is on the disk. With the lock held. */
+static int wait_flushed(struct audit *a, uint64_t seq, struct error **err)
+{
+    while (a->flushed < seq && !a->broken) {
+        if (a->flushing) {
+            (void)pthread_cond_wait(&a->flushed_more, &a->lock);
+        } else {
+            flush_locked(a);
+        }
+    }
+    return a->flushed >= seq ? 0
+                             : error_set(err, EIO, "the audit log cannot be flushed to the disk");
 }
 
 int audit_append(struct audit *a, int64_t now, const char *event, json_t *fields,
@@ -237,6 +279,9 @@ int audit_append(struct audit *a, int64_t now, const char *event, json_t *fields
 
     (void)pthread_mutex_lock(&a->lock);
     r = append_locked(a, now, event, own, err);
+    if (r == 0) {
+        r = wait_flushed(a, a->seq, err);
+    }
     (void)pthread_mutex_unlock(&a->lock);
     return r;
 }
@@ -244,8 +289,8 @@ int audit_append(struct audit *a, int64_t now, const char *event, json_t *fields
 void audit_last(struct audit *a, uint64_t *ret_seq, uint8_t ret_hash[static AUDIT_HASH_SIZE])
 {
     (void)pthread_mutex_lock(&a->lock);
-    *ret_seq = a->seq;
-    memcpy(ret_hash, a->last, AUDIT_HASH_SIZE);
+    *ret_seq = a->flushed;
+    memcpy(ret_hash, a->flushed_hash, AUDIT_HASH_SIZE);
     (void)pthread_mutex_unlock(&a->lock);
 }
 
@@ -255,7 +300,8 @@ int audit_open(const char *path, struct audit **ret, struct error **err)
     struct audit_summary sum;
     int r;
 
-    if (a == NULL || pthread_mutex_init(&a->lock, NULL) != 0) {
+    if (a == NULL || pthread_mutex_init(&a->lock, NULL) != 0 ||
+        pthread_cond_init(&a->flushed_more, NULL) != 0) {
         return error_set_errno(err, ENOMEM, "opening %s", path);
     }
     a->fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -268,6 +314,8 @@ int audit_open(const char *path, struct audit **ret, struct error **err)
     }
     a->seq = sum.lines;
     memcpy(a->last, sum.last_hash, sizeof(a->last));
+    a->flushed = sum.lines;
+    memcpy(a->flushed_hash, sum.last_hash, sizeof(a->flushed_hash));
     if (sum.torn) {
         if (ftruncate(a->fd, (off_t)sum.complete_size) < 0) {
             return error_set_errno(err, errno, "cutting the incomplete last line off %s", path);
@@ -288,6 +336,7 @@ struct audit *audit_close(struct audit *a)
         if (a->fd >= 0) {
             (void)close(a->fd);
         }
+        (void)pthread_cond_destroy(&a->flushed_more);
         (void)pthread_mutex_destroy(&a->lock);
         free(a);
     }
