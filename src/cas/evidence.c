@@ -442,16 +442,17 @@ void evidence_summary(struct evidence *e, struct evidence_summary *ret)
 
 /* ---- verifying ------------------------------------------------------------------------------ */
 
-/* The set is about other platforms: another one may know this one. */
-static bool is_other_platform(enum att_code code)
+/* The set is about other platforms, and another one may know this one. More than 0, and the more the
+ * further the verifier got: the furthest reason says most. */
+static unsigned other_platform(enum att_code code)
 {
     switch (code) {
-    case ATT_TEE_MISMATCH:
-    case ATT_FMSPC_MISMATCH:
-    case ATT_PCE_ID_MISMATCH:
-    case ATT_ROOTS_DIFFER:
-    case ATT_CRL_WRONG_ISSUER: return true;
-    default: return false;
+    case ATT_TEE_MISMATCH: return 1;
+    case ATT_FMSPC_MISMATCH: return 2;
+    case ATT_PCE_ID_MISMATCH: return 3;
+    case ATT_ROOTS_DIFFER: return 4;
+    case ATT_CRL_WRONG_ISSUER: return 5;
+    default: return 0;
     }
 }
 
@@ -460,6 +461,7 @@ int evidence_verify(struct evidence *e, const void *quote, size_t size, int64_t 
 {
     struct table *t = table_get(e);
     struct att_reason this_why;
+    unsigned furthest = 0;
     bool done = false;
     int r = -EKEYREJECTED;
 
@@ -472,9 +474,9 @@ int evidence_verify(struct evidence *e, const void *quote, size_t size, int64_t 
 
         this_why = (struct att_reason){0};
         r = att_verify(quote, size, s->collateral, now, &ret->claims, &this_why);
-        done = r == 0 || !is_other_platform(this_why.code);
-        /* What comes closest says most: the same root but another platform. */
-        if (r < 0 && (done || i == 0 || why->code == ATT_ROOTS_DIFFER)) {
+        done = r == 0 || other_platform(this_why.code) == 0;
+        if (r < 0 && (done || other_platform(this_why.code) > furthest)) {
+            furthest = other_platform(this_why.code);
             *why = this_why;
         }
         if (r == 0) {

@@ -23,7 +23,7 @@ struct change {
     uint8_t hash[POL_HASH_SIZE];
     struct cas_secrets secrets;
     char *document;
-    bool denied; /* a right is missing: goes to the log */
+    bool denied; /* a right is missing, or the version is not known: goes to the log */
 };
 
 static void change_clear(struct change *ch)
@@ -152,6 +152,7 @@ static int check_change(struct change *ch, struct error **err)
         ch->denied = true;
         return r;
     }
+    ch->denied = true; /* whoever may update it, but does not know what it is now */
     if (!s->has_predecessor) {
         return error_set(err, EEXIST,
                          "session %s exists; to replace it give its hash as 'predecessor'",
@@ -163,6 +164,7 @@ static int check_change(struct change *ch, struct error **err)
                          "version; read it again",
                          s->name);
     }
+    ch->denied = false;
     return 0;
 }
 

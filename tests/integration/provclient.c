@@ -9,6 +9,7 @@
  * body
  *     --none              evidence of type none
  *     --ask               prints the report data in hex, reads the quote in base64 from stdin
+ *     --bind SESSION      evidence bound to another session than the one that is asked for
  *     --mrenclave HEX, --mrsigner HEX, --isvprodid N, --isvsvn N, --debug
  *     --flip FROM:TO:STEP one request for each offset, with that byte of the quote inverted; TO 0
  * is its end. Prints how many answers had which status; fails on a 200
@@ -44,6 +45,7 @@ struct options {
     uint16_t port;
     const char *session;
     const char *service;
+    const char *bind;
     bool none;
     bool ask;
     struct sgx_report_body body;
@@ -237,7 +239,7 @@ static void ask(const struct options *o, const char *session, long flip, struct 
     if (ssl == NULL || SSL_set_fd(ssl, fd) != 1 || SSL_connect(ssl) != 1) {
         fail("no TLS");
     }
-    report_data(ssl, session, o->service, data);
+    report_data(ssl, o->bind != NULL ? o->bind : session, o->service, data);
     if (o->ask) {
         quote = ask_for_quote(data);
     } else if (!o->none) {
@@ -425,7 +427,9 @@ static int take_option(struct options *o, const char *name, const char *value)
     if (value == NULL) {
         fail("an option lacks its value");
     }
-    if (strcmp(name, "--mrenclave") == 0) {
+    if (strcmp(name, "--bind") == 0) {
+        o->bind = value;
+    } else if (strcmp(name, "--mrenclave") == 0) {
         parse_hex(value, o->body.mrenclave);
     } else if (strcmp(name, "--mrsigner") == 0) {
         parse_hex(value, o->body.mrsigner);
