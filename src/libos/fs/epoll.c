@@ -429,24 +429,48 @@ uint32_t epoll_item_count(const struct file *f)
 
 /* ---- waiting ---- */
 
-/* Takes what is ready. Level-triggered items go back to the end of the list. Under ep->lock. */
+/* Moves all of `from` before `at`: to the end when that is the head, to the front when it is the
+ * first. */
+static void splice(struct list *from, struct list *at)
+{
+    if (!list_empty(from)) {
+        from->next->prev = at->prev;
+        at->prev->next = from->next;
+        from->prev->next = at;
+        at->prev = from->prev;
+        list_init(from);
+    }
+}
+
+/* One item off `todo`: false when that is empty. From here on a notification puts it on ep->ready.
+ */
+static bool take_item(struct epoll *ep, struct list *todo, struct item **ret)
+{
+    spin_lock(&ep->ready_lock);
+    const bool any = !list_empty(todo);
+
+    if (any) {
+        *ret = list_entry(todo->next, struct item, ready_node);
+        list_remove(&(*ret)->ready_node);
+        (*ret)->on_ready = false;
+    }
+    spin_unlock(&ep->ready_lock);
+    return any;
+}
+
+/* Takes what is ready, each item once: one that becomes ready meanwhile is for the next call.
+ * Level-triggered items go back to the end of the list. Under ep->lock. */
 static int harvest(struct epoll *ep, struct epoll_event *out, int max)
 {
-    struct list again;
+    struct list todo;
+    struct item *it;
     int n = 0;
 
-    list_init(&again);
-    while (n < max) {
-        spin_lock(&ep->ready_lock);
-        if (list_empty(&ep->ready)) {
-            spin_unlock(&ep->ready_lock);
-            break;
-        }
-        struct item *it = list_entry(ep->ready.next, struct item, ready_node);
-
-        list_remove(&it->ready_node);
-        it->on_ready = false;
-        spin_unlock(&ep->ready_lock);
+    list_init(&todo);
+    spin_lock(&ep->ready_lock);
+    splice(&ep->ready, &todo);
+    spin_unlock(&ep->ready_lock);
+    while (n < max && take_item(ep, &todo, &it)) {
         uint32_t events = item_poll(it, /*attach=*/false);
 
         it->host_events = 0;
@@ -457,19 +481,11 @@ static int harvest(struct epoll *ep, struct epoll_event *out, int max)
         if ((it->events & (uint32_t)EPOLLONESHOT) != 0) {
             it->events &= MODES; /* disarmed until EPOLL_CTL_MOD; the host's copy disarmed itself */
         } else if ((it->events & (uint32_t)EPOLLET) == 0 && it->host_fd < 0) {
-            spin_lock(&ep->ready_lock);
-            it->on_ready = true;
-            list_insert(&again, &it->ready_node);
-            spin_unlock(&ep->ready_lock);
+            make_ready(it);
         }
     }
     spin_lock(&ep->ready_lock);
-    while (!list_empty(&again)) {
-        struct list *node = again.next;
-
-        list_remove(node);
-        list_insert(&ep->ready, node);
-    }
+    splice(&todo, ep->ready.next); /* what did not fit goes first next time */
     spin_unlock(&ep->ready_lock);
     return n;
 }
@@ -614,15 +630,17 @@ static int wait_locked(struct epoll *ep, struct epoll_event *out, int max, uint6
 
     for (;;) {
         uint64_t timer = check_timers(ep);
+
+        /* busy inside: what is outside must not starve */
+        if (!asked && ep->unasked >= UNASKED_MAX) {
+            ask_host_now(ep, max);
+            asked = true;
+        }
         int n = harvest(ep, out, max);
 
-        if (n > 0 && (ep->host_items == 0 || asked || ep->unasked++ < UNASKED_MAX)) {
+        if (n > 0) {
+            ep->unasked = asked || ep->host_items == 0 ? 0 : ep->unasked + 1;
             return n;
-        }
-        if (n > 0) { /* busy inside: do not let what is outside starve */
-            ep->unasked = 0;
-            ask_host_now(ep, max - n);
-            return n + harvest(ep, out + n, max - n);
         }
         if (deadline == 0 || (deadline != WAIT_FOREVER && clock_monotonic() >= deadline)) {
             if (asked || ep->host_items == 0) {
