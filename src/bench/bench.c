@@ -51,6 +51,9 @@ static double median(double *values, size_t count)
 
 static bool bar_met(const struct bench_row *row, const struct bench_result *r)
 {
+    if (row->exits_max > 0 && r->exits > row->exits_max) {
+        return false;
+    }
     switch (row->bar) {
     case BENCH_BAR_MAX: return r->nacre <= row->bar_value;
     case BENCH_BAR_NATIVE_PLUS: return r->nacre <= r->native + row->bar_value;

@@ -44,7 +44,8 @@ struct bench_row {
     const char *work; /* one line for people */
     enum bench_bar bar;
     double bar_value;
-    bool slow; /* minutes, or much disk: runs only when named or with --slow */
+    bool slow;        /* minutes, or much disk: runs only when named or with --slow */
+    double exits_max; /* a bar of its own for exits per operation; 0: none */
     /* All may be NULL but nacre. `setup` leaves what the others get in *ret_state; -EOPNOTSUPP
      * with a message: this machine or build lacks what the row needs, which is said and skipped. */
     int (*setup)(const struct bench_context *c, void **ret_state, struct error **err);
@@ -137,3 +138,47 @@ struct bench_program {
 /* Runs a program to its end as one operation: wall and CPU time in milliseconds. */
 [[nodiscard]] int bench_program(const char *const *argv, struct bench_sample *ret,
                                 struct error **err);
+
+/* --- services: a server natively or under nacre exec, a client of its own beside it --- */
+
+#define BENCH_SERVICE_ARGS 16
+
+struct bench_service {
+    /* The caller's: argv[0] is a name in PATH; BENCH_PORT stands for the port, which is chosen by
+     * bench_service_prepare. */
+    const char *argv[BENCH_SERVICE_ARGS];
+    const char *client; /* a program the load needs, or NULL */
+    /* Work at 127.0.0.1:port: operations and the nanoseconds they took. */
+    int (*load)(const struct bench_service *s, double *ret_ops, double *ret_ns, struct error **err);
+    const void *arg; /* for load */
+    int (*warm_up)(const struct bench_service *s, double *ret_ops, double *ret_ns,
+                   struct error **err); /* not measured, but its exits are counted; may be NULL */
+    /* bench_service_prepare's. */
+    uint16_t port;
+    double start_exits; /* of starting and stopping it without load */
+    char program[256];
+    char port_text[8];
+};
+#define BENCH_PORT "%port"
+
+/* For servers that learn their port from a file: chooses it before. */
+[[nodiscard]] int bench_service_port(struct bench_service *s, struct error **err);
+/* -EOPNOTSUPP when a program is missing. Call once the caller's fields are set. */
+[[nodiscard]] int bench_service_prepare(const struct bench_context *c, struct bench_service *s,
+                                        struct error **err);
+/* Starts it, puts the load on it, stops it: operations per second. */
+[[nodiscard]] int bench_service_run(const struct bench_context *c, const struct bench_service *s,
+                                    bool inside, struct bench_sample *ret, struct error **err);
+/* The whole standard output of a client (malloc'd, NUL-terminated), which must succeed. */
+[[nodiscard]] int bench_client_output(const char *const *argv, char **ret, struct error **err);
+/* wrk against path `arg` (a string) of the service for a second, 16 connections. */
+[[nodiscard]] int bench_wrk(const struct bench_service *s, double *ret_ops, double *ret_ns,
+                            struct error **err);
+
+/* The argument vector of `nacre exec` running argv, in ret[BENCH_ARGS_MAX]; *ret_nacre (malloc'd)
+ * is its first. *ret_stats: the file whose counts bench_read_exits adds up after the end. */
+#define BENCH_ARGS_MAX 32
+[[nodiscard]] int bench_exec_argv(const struct bench_context *c, const char *const *options,
+                                  const char *const *argv, char **ret_nacre, char **ret_stats,
+                                  const char **ret, struct error **err);
+[[nodiscard]] int bench_read_exits(const char *stats, double *ret, struct error **err);

@@ -25,7 +25,6 @@
 
 #define STATS_ENV  "NACRE_STATS"
 #define STATS_MAX  ((size_t)64 << 10)
-#define ARGS_MAX   16
 #define ANSWER_MAX 128
 /* Far longer than any batch on a loaded machine: the program hangs. */
 #define ANSWER_MS  60000
@@ -95,7 +94,7 @@ static int stats_path(const struct bench_context *c, char **ret, struct error **
 }
 
 /* Host calls and exceptions. */
-static int read_exits(const char *path, double *ret, struct error **err)
+int bench_read_exits(const char *path, double *ret, struct error **err)
 {
     _cleanup_free_ uint8_t *text = NULL;
     size_t size;
@@ -133,14 +132,14 @@ static int exec_argv(const struct bench_context *c, const char *const *options,
     ret[n++] = "--quiet";
     ret[n++] = "--stats";
     for (size_t i = 0; options != NULL && options[i] != NULL; i++) {
-        if (n == ARGS_MAX - 2) {
+        if (n == BENCH_ARGS_MAX - 2) {
             return error_set(err, E2BIG, "too many options");
         }
         ret[n++] = options[i];
     }
     ret[n++] = "--";
     for (size_t i = 0; argv[i] != NULL; i++) {
-        if (n == ARGS_MAX - 1) {
+        if (n == BENCH_ARGS_MAX - 1) {
             return error_set(err, E2BIG, "too many arguments");
         }
         ret[n++] = argv[i];
@@ -149,21 +148,27 @@ static int exec_argv(const struct bench_context *c, const char *const *options,
     return 0;
 }
 
+int bench_exec_argv(const struct bench_context *c, const char *const *options,
+                    const char *const *argv, char **ret_nacre, char **ret_stats, const char **ret,
+                    struct error **err)
+{
+    int r = stats_path(c, ret_stats, err);
+
+    return r < 0 ? r : exec_argv(c, options, argv, ret_nacre, ret, err);
+}
+
 int bench_exec_program(const struct bench_context *c, const char *const *options,
                        const char *const *argv, struct bench_sample *ret, struct error **err)
 {
     _cleanup_free_ char *stats = NULL;
     _cleanup_free_ char *nacre = NULL;
-    const char *args[ARGS_MAX];
-    int r = stats_path(c, &stats, err);
+    const char *args[BENCH_ARGS_MAX];
+    int r = bench_exec_argv(c, options, argv, &nacre, &stats, args, err);
 
-    if (r == 0) {
-        r = exec_argv(c, options, argv, &nacre, args, err);
-    }
     if (r == 0) {
         r = bench_program(args, ret, err);
     }
-    return r < 0 ? r : read_exits(stats, &ret->exits, err);
+    return r < 0 ? r : bench_read_exits(stats, &ret->exits, err);
 }
 
 /* ---- talking to the program ---- */
@@ -308,7 +313,7 @@ static int run_ops(const struct bench_context *c, const struct bench_program *p,
 {
     _cleanup_free_ char *stats = NULL;
     _cleanup_free_ char *nacre = NULL;
-    const char *args[ARGS_MAX];
+    const char *args[BENCH_ARGS_MAX];
     const char *file = inside && p->inside_file != NULL ? p->inside_file : p->file;
     const char *argv[6];
     size_t n = 0;
@@ -328,14 +333,11 @@ static int run_ops(const struct bench_context *c, const struct bench_program *p,
     if (!inside) {
         return converse(argv, ret, err);
     }
-    r = stats_path(c, &stats, err);
-    if (r == 0) {
-        r = exec_argv(c, p->options, argv, &nacre, args, err);
-    }
+    r = bench_exec_argv(c, p->options, argv, &nacre, &stats, args, err);
     if (r == 0) {
         r = converse(args, ret, err);
     }
-    return r < 0 ? r : read_exits(stats, ret_exits, err);
+    return r < 0 ? r : bench_read_exits(stats, ret_exits, err);
 }
 
 int bench_ops_prepare(const struct bench_context *c, struct bench_program *p, struct error **err)

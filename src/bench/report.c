@@ -30,6 +30,11 @@ static void format_bar(const struct bench_result *r, char *dst, size_t size)
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
     (void)snprintf(bar, sizeof(bar), forms[r->row->bar], r->row->bar_value);
 #pragma GCC diagnostic pop
+    if (r->row->exits_max > 0) {
+        const size_t n = strlen(bar);
+
+        (void)snprintf(bar + n, sizeof(bar) - n, ", exits <= %g", r->row->exits_max);
+    }
     (void)snprintf(dst, size, "%s %s", bar, r->bar_met ? "ok" : "MISSED");
 }
 
