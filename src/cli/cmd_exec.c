@@ -301,6 +301,7 @@ static int run(const struct exec_options *o, char **argv, int *ret_status, struc
     enum loader_mode mode;
     char **environment = NULL;
     struct loader *l;
+    int below;
     int root;
     int r = find_libos(o->libos, &path, err);
 
@@ -328,13 +329,21 @@ static int run(const struct exec_options *o, char **argv, int *ret_status, struc
     if (r < 0) {
         return r;
     }
-    root = o->sealed != NULL ? open_sealed(o, &lo, err) : open_root(o->root, err);
+    root = o->sealed != NULL ? open_sealed(o, &lo, err)
+                             : open_root(o->root == NULL ? "/" : o->root, err);
     if (root < 0) {
         free_environment(environment);
         return root;
     }
     if (o->sealed == NULL) {
         add_option(&lo, "root-fd", root);
+    } else if (o->root != NULL) { /* for a manifest that wants it below the image */
+        below = open_root(o->root, err);
+        if (below < 0) {
+            free_environment(environment);
+            return below;
+        }
+        add_option(&lo, "root-fd", below);
     }
     add_option(&lo, "strace", o->strace);
     add_option(&lo, "syscall-report", o->report);
@@ -373,7 +382,7 @@ static int run(const struct exec_options *o, char **argv, int *ret_status, struc
 
 int cmd_exec(int argc, char **argv, struct error **err)
 {
-    struct exec_options o = {.root = "/", .cwd = "/", .log_level = 1};
+    struct exec_options o = {.cwd = "/", .log_level = 1};
     const struct arg_option options[] = {
         {"root", 'r', ARG_STRING, "DIR", "directory that becomes / (default /)", &o.root},
         {"cwd", 'C', ARG_STRING, "DIR", "working directory inside (default /)", &o.cwd},

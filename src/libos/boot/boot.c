@@ -258,10 +258,6 @@ static int boot_identity(const struct enclave_thread_page *measured)
     if (r < 0) {
         return r;
     }
-    if (g_have_manifest && (g_manifest.header.flags & MANIFEST_HOST_BELOW) != 0) {
-        libos_log(LOG_ERROR, "the manifest wants a host directory below the sealed root");
-        return -EOPNOTSUPP;
-    }
     g_boot.protect = g_have_manifest && (g_manifest.header.flags & MANIFEST_HOST_TRUSTED) == 0;
     if (g_boot.protect) {
         g_boot.strace = false;
@@ -276,6 +272,10 @@ static int boot_filesystem(const struct fs_config *config)
     struct fs_config c = *config;
     int r = boot_sealed_root(g_have_manifest ? &g_manifest : NULL, &c.root_sb);
 
+    if (r == 0 && g_have_manifest && (g_manifest.header.flags & MANIFEST_HOST_BELOW) != 0) {
+        r = boot_host_below(&c.root_sb);
+        c.root_fd = -1;
+    }
     return r < 0 ? r : fs_init(&c);
 }
 

@@ -67,7 +67,13 @@ static int open_root(struct provision *p)
         return FAIL(p, -ENOENT, "the host offers no sealed image");
     }
     r = boot_sealed_open((int)fd, p->record.key, p->record.root, &p->root);
-    return r < 0 ? FAIL(p, r, "the sealed image cannot be opened: %s", errno_name(-r)) : 0;
+    if (r < 0) {
+        return FAIL(p, r, "the sealed image cannot be opened: %s", errno_name(-r));
+    }
+    if ((g_protected.manifest.header.flags & MANIFEST_HOST_BELOW) != 0) {
+        r = boot_host_below(&p->root);
+    }
+    return r < 0 ? FAIL(p, r, "no host directory for below the sealed image") : 0;
 }
 
 static int find_volume(const char *name, int *ret_fd)

@@ -6,7 +6,9 @@
 #include "core/ct.h"
 #include "core/hex.h"
 #include "libos/boot/boot.h"
+#include "libos/fs/hostfs/hostfs.h"
 #include "libos/fs/sealed/sealed.h"
+#include "libos/fs/union/union.h"
 #include "libos/host/host_mem.h"
 #include "libos/lib/str.h"
 #include "seal/manifest.h"
@@ -136,5 +138,26 @@ int boot_sealed_root(const struct manifest *m, struct superblock **ret)
     }
     forget_option("sealed-key");
     ct_wipe(key, sizeof(key));
+    return r;
+}
+
+int boot_host_below(struct superblock **root)
+{
+    struct superblock *below = NULL;
+    int r = g_boot.root_fd < 0 ? -ENOENT : host_fd_opened(g_boot.root_fd);
+
+    if (r >= 0) {
+        r = hostfs_create(g_boot.root_fd, /*writable=*/false, &below);
+    }
+    if (r == 0) {
+        r = union_create(*root, below, root);
+        if (r < 0) {
+            super_free(below);
+        }
+    }
+    if (r < 0) {
+        libos_log(LOG_ERROR, "the host directory below the sealed root cannot be used: error %d",
+                  -r);
+    }
     return r;
 }

@@ -24,3 +24,7 @@ struct manifest;
  * their cache size. `root` may be NULL: any image of this key. */
 [[nodiscard]] int boot_sealed_open(int fd, const uint8_t *key, const uint8_t *root,
                                    struct superblock **ret);
+
+/* Puts the host directory of the launch parameters below the sealed file system *root
+ * (MANIFEST_HOST_BELOW), which becomes both. */
+[[nodiscard]] int boot_host_below(struct superblock **root);
