@@ -216,12 +216,13 @@ static int put_sealed(struct writer *w, const struct pol_service *service)
     return r == 0 ? put_text(w, "}") : r;
 }
 
-static int put_file(struct writer *w, const struct pol_file *f)
+/* Files belong to whoever the service runs as: his alone, when the session says 0o400. */
+static int put_file(struct writer *w, const struct pol_user *u, const struct pol_file *f)
 {
     uint8_t *data = NULL;
     char *text = NULL;
     size_t size = 0;
-    char head[64];
+    char head[80];
     int r = pol_expand(w->session, f->content, w->values, &data, &size, w->err);
 
     if (r < 0) {
@@ -239,7 +240,8 @@ static int put_file(struct writer *w, const struct pol_file *f)
         r = put_string(w, f->path, strlen(f->path));
     }
     if (r == 0) {
-        (void)snprintf(head, sizeof(head), ",\"mode\":%u,\"uid\":0,\"gid\":0,\"data\":\"", f->mode);
+        (void)snprintf(head, sizeof(head), ",\"mode\":%u,\"uid\":%u,\"gid\":%u,\"data\":\"",
+                       f->mode, u->uid, u->gid);
         r = put_text(w, head);
     }
     if (r == 0) {
@@ -254,7 +256,7 @@ static int put_file(struct writer *w, const struct pol_file *f)
     return r == 0 ? put_text(w, "\"}") : r;
 }
 
-static int put_files(struct writer *w, const struct pol_image *image)
+static int put_files(struct writer *w, const struct pol_user *u, const struct pol_image *image)
 {
     int r = put_text(w, ",\"files\":[");
 
@@ -263,7 +265,7 @@ static int put_files(struct writer *w, const struct pol_image *image)
             r = put_text(w, ",");
         }
         if (r == 0) {
-            r = put_file(w, &image->files[i]);
+            r = put_file(w, u, &image->files[i]);
         }
     }
     return r == 0 ? put_text(w, "]") : r;
@@ -327,7 +329,7 @@ static int put_all(struct writer *w, const struct pol_service *service)
         r = put_volumes(w, image);
     }
     if (r == 0) {
-        r = put_files(w, image);
+        r = put_files(w, &service->user, image);
     }
     if (r == 0) {
         r = put_user(w, &service->user);

@@ -45,6 +45,8 @@ int cmd_convert(int argc, char **argv, struct error **err)
          &a.cas_pin},
         {"cas-cacert", 0, ARG_STRING, "FILE", "or its certificate ($NACRE_CAS_CACERT)",
          &a.cas_cacert},
+        {"run-cas", 0, ARG_STRING, "HOST[:PORT]",
+         "where the image looks for its CAS (default: the host of --cas)", &a.run_cas},
         {"identity", 0, ARG_STRING, "FILE", "your key and certificate for CAS ($NACRE_IDENTITY)",
          &a.identity},
         {"no-update", 0, ARG_FLAG, NULL, "fail when CAS has a session of that name", &a.no_update},

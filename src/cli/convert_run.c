@@ -45,6 +45,7 @@ struct run {
     char *loader, *libos, *agent;
     char *secrets, *injected;
     char *security;
+    char *run_cas;
     uint8_t salt[SEALED_SALT_SIZE];
     uint8_t cas_key[32];
     char name[NAME_MAX_DERIVED + 1];
@@ -63,6 +64,7 @@ static void run_done(struct run *r)
     free(r->secrets);
     free(r->injected);
     free(r->security);
+    free(r->run_cas);
 }
 #define _cleanup_run_ _cleanup_(run_done)
 
@@ -173,6 +175,24 @@ static int choose_cas_key(struct run *r, struct error **err)
     }
     r->o.cas_key = r->cas_key;
     return e;
+}
+
+/* The image asks another port of the same host: there the enclaves get their configuration. */
+static int choose_run_cas(struct run *r, struct error **err)
+{
+    const char *host = r->a->cas;
+    const char *end;
+
+    r->o.cas_address = r->a->run_cas;
+    if (r->a->run_cas != NULL || host == NULL) {
+        return 0;
+    }
+    host += strncmp(host, "https://", 8) == 0 ? 8 : 0;
+    end = host[0] == '[' ? strchr(host, ']') : NULL;
+    end = end != NULL ? end + 1 : host + strcspn(host, ":/");
+    r->run_cas = strndup(host, (size_t)(end - host));
+    r->o.cas_address = r->run_cas;
+    return r->run_cas == NULL ? error_set_errno(err, ENOMEM, "starting") : 0;
 }
 
 static int choose_sign_key(struct run *r, struct error **err)
@@ -475,7 +495,6 @@ static void take_plain_options(struct run *r)
     r->o.host_path = texts(&a->host_path);
     r->o.dirs = texts(&a->dirs);
     r->o.plain = texts(&a->plain);
-    r->o.cas_address = a->cas;
     r->o.scone_names = a->scone_names;
     r->o.unpacked_max = a->max_size;
     r->o.template_path = a->template_path;
@@ -496,6 +515,7 @@ static int prepare(struct run *r, struct error **err)
     e = e < 0 ? e : check_pairs(&r->a->vars, "var", err);
     e = e < 0 ? e : choose_names(r, err);
     e = e < 0 ? e : choose_cas_key(r, err);
+    e = e < 0 ? e : choose_run_cas(r, err);
     e = e < 0 ? e : choose_dates(r, err);
     e = e < 0 ? e : read_piece(r->a->secrets, &r->secrets, err);
     e = e < 0 ? e : read_piece(r->a->injected, &r->injected, err);

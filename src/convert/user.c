@@ -185,8 +185,14 @@ int user_resolve(const struct rootfs *fs, const char *text, struct pol_user *ret
     } else if (r == 0 && name.len > 0) {
         r = add_groups(group, &name, &u, err);
     }
+    if (r == 0 &&
+        u.group_count < POL_GROUPS_MAX) { /* his first group is one of them, as at a login */
+        memmove(u.groups + 1, u.groups, u.group_count * sizeof(u.groups[0]));
+        u.groups[0] = u.gid;
+        u.group_count++;
+    }
     if (r == 0) {
-        u.present = u.uid != 0 || u.gid != 0 || u.group_count > 0;
+        u.present = u.uid != 0 || u.gid != 0 || u.group_count > 1;
         *ret = u;
     }
     return r;

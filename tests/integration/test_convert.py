@@ -222,9 +222,10 @@ class Convert(ConvertCase):
         self.assertIn("no ENTRYPOINT, no CMD", err)
 
     def test_users_become_numbers(self):
-        for user, want in (("app", "1000:100:200"), ("1000", "1000:100:200"), ("app:extra", "1000:200"),
-                           ("4711", "4711:0"), ("4711:42", "4711:42"), ("root", None), ("0:0", None),
-                           (":users", "0:100")):
+        for user, want in (("app", "1000:100:100,200"), ("1000", "1000:100:100,200"),
+                           ("app:extra", "1000:200:200"), ("4711", "4711:0:0"),
+                           ("4711:42", "4711:42:42"), ("root", None), ("0:0", None),
+                           (":users", "0:100:100")):
             with self.subTest(user=user):
                 name = "u" + user.replace(":", "_")
                 self.convert_ok("--from", self.source(name=name, config={"Cmd": ["/bin/sh"],
