@@ -79,7 +79,7 @@ static void redirect(struct thread_page *tp, struct sgx_gprsgx *g, void (*to)(vo
 static void first_stage_signal(struct thread_page *tp, struct sgx_gprsgx *g)
 {
     if (tp->current != NULL) {
-        __atomic_store_n(&tp->current->work, 1, __ATOMIC_RELEASE);
+        (void)__atomic_or_fetch(&tp->current->work, WORK_SIGNAL, __ATOMIC_RELEASE);
     }
     if (in_return_path(g->rip)) {
         /* It may have looked at `work` already: start over. The frame is still whole. */

@@ -98,12 +98,9 @@ int process_init(struct thread_page *tp)
 }
 
 /* Everybody else out of the application: they see WORK_EXIT on their way or in their wait and never
- * come back. Nobody waits for them; host_exit ends them wherever they are. */
-static void stop_others(struct process *p)
+ * come back. */
+static void tell_others(struct process *p, const struct thread *self)
 {
-    struct thread *self = thread_current();
-
-    mutex_lock(&p->threads_lock);
     list_for_each (it, &p->threads) {
         struct thread *t = list_entry(it, struct thread, node);
 
@@ -117,31 +114,48 @@ static void stop_others(struct process *p)
             host_kick(t);
         }
     }
-    mutex_unlock(&p->threads_lock);
 }
 
-/* How long the end waits for threads that are in the middle of something. */
-#define EXIT_PATIENCE_NS 200000000ull
-
-static void wait_for_others(struct process *p)
+static bool alone(const struct process *p)
 {
-    const uint64_t until = clock_now(CLOCK_MONOTONIC) + EXIT_PATIENCE_NS;
+    return __atomic_load_n(&p->thread_count, __ATOMIC_ACQUIRE) == 1;
+}
 
-    while (__atomic_load_n(&p->thread_count, __ATOMIC_ACQUIRE) > 1 &&
-           clock_now(CLOCK_MONOTONIC) < until) {
-        host_yield();
+/* Only a host that never lets a thread go on makes anybody wait this long. */
+#define STOP_PATIENCE_NS 5000000000ull
+
+/* The last one to go wakes us (thread.c). `by_force`: whoever else wants to be the last one does
+ * not count; exit_group. */
+static int stop_others(struct process *p, bool by_force)
+{
+    const uint64_t until = clock_now(CLOCK_MONOTONIC) + STOP_PATIENCE_NS;
+    struct thread *self = thread_current();
+    int r = 0;
+
+    mutex_lock(&p->threads_lock);
+    if (p->stopper != NULL && !by_force) {
+        r = -EAGAIN;
+    } else {
+        p->stopper = self;
+        tell_others(p, self);
     }
+    mutex_unlock(&p->threads_lock);
+    while (r == 0 && !alone(p)) {
+        r = thread_wait_uninterruptible(until);
+    }
+    mutex_lock(&p->threads_lock);
+    if (p->stopper == self) {
+        p->stopper = NULL;
+    }
+    mutex_unlock(&p->threads_lock);
+    return alone(p) ? 0 : -EAGAIN;
 }
 
 int process_stop_others(void)
 {
     struct process *p = &g_process;
 
-    if (__atomic_load_n(&p->thread_count, __ATOMIC_ACQUIRE) > 1) {
-        stop_others(p);
-        wait_for_others(p);
-    }
-    return __atomic_load_n(&p->thread_count, __ATOMIC_ACQUIRE) == 1 ? 0 : -EAGAIN;
+    return alone(p) ? 0 : stop_others(p, /*by_force=*/false);
 }
 
 _noreturn_ static void finish(int status)
@@ -161,9 +175,8 @@ void process_exit(int status)
                                      __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
         thread_exit(status); /* somebody else's exit_group came first */
     }
-    if (__atomic_load_n(&p->thread_count, __ATOMIC_ACQUIRE) > 1) {
-        stop_others(p);
-        wait_for_others(p);
+    if (!alone(p)) {
+        (void)stop_others(p, /*by_force=*/true);
     }
     finish(status & 0xff);
 }

@@ -118,6 +118,16 @@ _noreturn_ static void linger(struct thread *t)
     }
 }
 
+/* One thread less; threads_lock held. */
+static void leave(struct process *p, struct thread *t)
+{
+    list_remove(&t->node);
+    if (__atomic_sub_fetch(&p->thread_count, 1, __ATOMIC_RELEASE) == 1 && p->stopper != NULL &&
+        p->stopper != t) {
+        thread_wake(p->stopper);
+    }
+}
+
 void thread_exit(int status)
 {
     struct thread *t = thread_current();
@@ -129,8 +139,7 @@ void thread_exit(int status)
     mutex_lock(&p->threads_lock);
     last = p->thread_count == 1;
     if (!last) {
-        list_remove(&t->node);
-        __atomic_sub_fetch(&p->thread_count, 1, __ATOMIC_RELEASE);
+        leave(p, t);
     }
     mutex_unlock(&p->threads_lock);
     if (last) {
@@ -320,7 +329,7 @@ static int64_t clone_thread(const struct clone_request *q)
         return r;
     }
     mutex_lock(&p->threads_lock);
-    if (__atomic_load_n(&p->exiting, __ATOMIC_ACQUIRE) != 0) {
+    if (__atomic_load_n(&p->exiting, __ATOMIC_ACQUIRE) != 0 || p->stopper != NULL) {
         r = -EAGAIN;
     } else {
         list_insert(&p->threads, &t->node);
@@ -331,8 +340,7 @@ static int64_t clone_thread(const struct clone_request *q)
         r = start_on_slot(t, q);
         if (r < 0) {
             mutex_lock(&p->threads_lock);
-            list_remove(&t->node);
-            __atomic_sub_fetch(&p->thread_count, 1, __ATOMIC_RELEASE);
+            leave(p, t);
             mutex_unlock(&p->threads_lock);
         }
     }

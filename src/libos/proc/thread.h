@@ -50,7 +50,8 @@ struct process {
     struct signal_process *signals; /* signal/ */
     uint64_t start_time;            /* CLOCK_MONOTONIC ns */
     int32_t next_tid;
-    uint32_t exiting; /* 1 + exit status once exit_group began */
+    uint32_t exiting;       /* 1 + exit status once exit_group began */
+    struct thread *stopper; /* waits until it is the only thread; threads_lock */
 };
 
 struct signal_state; /* signal/signal.h: mask, pending, alternate stack */
