@@ -148,6 +148,13 @@ int fs_inject(const char *path, uint32_t mode, uint32_t uid, uint32_t gid, const
     return r < 0 ? r : name_chmod(&f->path, mode);
 }
 
+int fs_mount_on(const char *where, struct superblock *sb, uint32_t flags, const char *source)
+{
+    int r = make_directories(where, /*last=*/true);
+
+    return r < 0 ? r : mount_add(where, sb, flags, source);
+}
+
 int fs_mount_binds(const struct fs_config *c)
 {
     for (size_t i = 0; i < c->bind_count; i++) {
@@ -157,7 +164,7 @@ int fs_mount_binds(const struct fs_config *c)
         (void)host_fd_opened(b->host_fd);
         int r = hostfs_create(b->host_fd, b->writable, &sb);
 
-        r = r < 0 ? r : mount_optional(b->target, sb, SB_NODEV | SB_NOSUID, "host");
+        r = r < 0 ? r : fs_mount_on(b->target, sb, SB_NODEV | SB_NOSUID, "host");
         if (r < 0) {
             libos_log(LOG_ERROR, "mounting a host directory on %s failed: %d", b->target, r);
             return r;
@@ -221,11 +228,4 @@ int fs_switch_root(const struct fs_config *config)
     mount_forget_all();
     r = make_root(config);
     return r < 0 ? r : mount_system(config);
-}
-
-int fs_mount_on(const char *where, struct superblock *sb, uint32_t flags, const char *source)
-{
-    int r = make_directories(where, /*last=*/true);
-
-    return r < 0 ? r : mount_add(where, sb, flags, source);
 }
