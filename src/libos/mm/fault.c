@@ -162,7 +162,7 @@ int mm_populate(uint64_t address, uint64_t size)
 /* ---- the fault ---- */
 
 /* A stack that grows down to `address`: as Linux, any distance the limit allows, but never closer
- * to the mapping below than the guard gap. */
+ * to the mapping below than the guard gap, unless that one is a guard itself. */
 #define GUARD_GAP ((uint64_t)256 << NACRE_PAGE_SHIFT)
 
 static bool grow_stack(struct vma *v, uint64_t address)
@@ -170,9 +170,11 @@ static bool grow_stack(struct vma *v, uint64_t address)
     const struct vma *prev = vma_prev(v);
     const uint64_t start = page_align_down(address);
     const uint64_t floor = prev == NULL ? g_mm.tree.low : prev->end;
+    const bool guarded =
+        prev != NULL && (prev->prot == PROT_NONE || (prev->flags & VMA_GROWSDOWN) != 0);
 
     if ((v->flags & VMA_GROWSDOWN) == 0 || v->end - start > g_mm.stack_limit || start < floor ||
-        start - floor < GUARD_GAP) {
+        (!guarded && start - floor < GUARD_GAP)) {
         return false;
     }
     vma_resize(&g_mm.tree, v, start, v->end);

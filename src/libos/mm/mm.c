@@ -430,6 +430,23 @@ int mm_protect(uint64_t address, uint64_t size, uint32_t prot)
     return r;
 }
 
+int mm_stack_start(uint64_t address, uint64_t *ret)
+{
+    const struct vma *v;
+    int r = -EINVAL;
+
+    mutex_lock(&g_mm.lock);
+    v = vma_find(&g_mm.tree, address);
+    if (v == NULL || v->start > address) {
+        r = -ENOMEM;
+    } else if ((v->flags & VMA_GROWSDOWN) != 0) {
+        *ret = v->start;
+        r = 0;
+    }
+    mutex_unlock(&g_mm.lock);
+    return r;
+}
+
 bool mm_range_has(uint64_t address, uint64_t size, uint32_t prot)
 {
     const uint64_t end = address + size;

@@ -46,6 +46,8 @@ void mm_randomize(void);
 /* Makes the pages of a range present, as far as they are mapped (populate, mlock). */
 [[nodiscard]] int mm_populate(uint64_t address, uint64_t size);
 
+/* Start of the growing mapping `address` lies in (PROT_GROWSDOWN). -ENOMEM, -EINVAL: it is none. */
+[[nodiscard]] int mm_stack_start(uint64_t address, uint64_t *ret);
 /* Is there a mapping with these PROT_* bits over the whole range? */
 bool mm_range_has(uint64_t address, uint64_t size, uint32_t prot);
 

@@ -585,10 +585,11 @@ static int get_deadline(uint64_t user_timeout, uint32_t op, uint64_t *ret)
     return clock_deadline(id, absolute, ns, ret);
 }
 
-static int64_t wait_result(int r, uint32_t command, bool timed)
+/* A timed wait is over once a handler ran, SA_RESTART or not. */
+static int64_t wait_result(int r, bool timed)
 {
     if (r == -EINTR) {
-        return command == FUTEX_WAIT && timed ? -ERESTART_RESTARTBLOCK : -ERESTARTSYS;
+        return timed ? -ERESTART_RESTARTBLOCK : -ERESTARTSYS;
     }
     return r;
 }
@@ -626,12 +627,12 @@ SYSCALL_6(futex, uint64_t, address, uint32_t, op, uint32_t, value, uint64_t, tim
     }
     switch (command) {
     case FUTEX_WAIT:
-        return wait_result(futex_wait(address, value, deadline, BITSET_ANY), command, timeout != 0);
+        return wait_result(futex_wait(address, value, deadline, BITSET_ANY), timeout != 0);
     case FUTEX_WAIT_BITSET:
         if (value3 == 0) {
             return -EINVAL;
         }
-        return wait_result(futex_wait(address, value, deadline, value3), command, timeout != 0);
+        return wait_result(futex_wait(address, value, deadline, value3), timeout != 0);
     case FUTEX_WAKE: return futex_wake(address, MAX(value, 1u), BITSET_ANY);
     case FUTEX_WAKE_BITSET:
         return value3 == 0 ? -EINVAL : futex_wake(address, MAX(value, 1u), value3);

@@ -353,6 +353,12 @@ static int64_t clone_thread(const struct clone_request *q)
 
 static int64_t do_clone_request(const struct clone_request *q)
 {
+    /* What Linux refuses first, whatever is to be made. */
+    if (((q->flags & CLONE_THREAD) != 0 && (q->flags & CLONE_SIGHAND) == 0) ||
+        ((q->flags & CLONE_SIGHAND) != 0 && (q->flags & CLONE_VM) == 0) ||
+        (q->flags & (CLONE_FS | CLONE_NEWNS)) == (CLONE_FS | CLONE_NEWNS)) {
+        return -EINVAL;
+    }
     if ((q->flags & CLONE_THREAD) == 0) {
         libos_log(LOG_INFO, "clone(0x%lx): new processes are not supported", q->flags);
         return -ENOSYS;

@@ -104,6 +104,19 @@ SYSCALL_3(mprotect, uint64_t, address, uint64_t, size, uint32_t, prot)
     if (size == 0) {
         return 0;
     }
+    if ((prot & PROT_GROWSUP) != 0) {
+        return -EINVAL; /* nothing grows up on x86 */
+    }
+    if ((prot & PROT_GROWSDOWN) != 0) {
+        uint64_t start;
+
+        r = mm_stack_start(address, &start);
+        if (r < 0) {
+            return r;
+        }
+        size += address - start;
+        address = start;
+    }
     return mm_protect(address, size, prot & PROT_BITS);
 }
 
