@@ -188,6 +188,17 @@ static bool try_emulate(struct cpu_context *ctx, uint32_t vector)
     return emulate_instruction(ctx);
 }
 
+/* In an enclave that is not being debugged INT3 is a fault: RIP is its own (SDM volume 3D, "INT3 in
+ * enclave mode"). Programs expect the trap it is elsewhere, with RIP behind it. */
+static void step_over_breakpoint(struct cpu_context *ctx)
+{
+    uint8_t opcode;
+
+    if (user_get(&opcode, ctx->rip) == 0 && opcode == 0xcc) {
+        ctx->rip++;
+    }
+}
+
 void exception_from_app(struct cpu_context *ctx)
 {
     struct thread_page *tp = thread_page();
@@ -214,6 +225,9 @@ void exception_from_app(struct cpu_context *ctx)
             signal_force(SIGBUS, 2 /* BUS_ADRERR */, address);
             return;
         }
+    }
+    if (vector == X86_BP) {
+        step_over_breakpoint(ctx);
     }
     trace_exception(ctx, vector, code, address);
     signal_raise_exception(ctx, vector, code, address, mapped);

@@ -250,7 +250,7 @@ static int limit_write(struct iter *from, uint64_t pos)
     }
     if (pos >= limit) {
         if (limit < INT64_MAX) {
-            (void)signal_send_thread(thread_current(), SIGXFSZ_, NULL);
+            (void)signal_send_self(SIGXFSZ_);
         }
         return -EFBIG;
     }
@@ -466,7 +466,7 @@ int file_truncate(struct inode *inode, uint64_t size)
         return -EINVAL;
     }
     if (size > limit_current(RLIMIT_FSIZE)) {
-        (void)signal_send_thread(thread_current(), SIGXFSZ_, NULL);
+        (void)signal_send_self(SIGXFSZ_);
         return -EFBIG;
     }
     struct iattr attr = {.valid = ATTR_SIZE | ATTR_MTIME, .size = size};

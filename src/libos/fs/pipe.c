@@ -255,7 +255,7 @@ static int64_t write_locked(struct pipe *p, struct iter *from, bool nowait)
     }
     while (from->left > 0) {
         if (p->readers == 0) {
-            (void)signal_send_thread(thread_current(), SIGPIPE_, NULL);
+            (void)signal_send_self(SIGPIPE_);
             return done > 0 ? done : -EPIPE;
         }
         int64_t n = write_some(p, from);

@@ -24,7 +24,7 @@ void sock_msg_drop_files(struct sock_msg *m)
 int sock_broken_pipe(int flags)
 {
     if ((flags & MSG_NOSIGNAL_) == 0) {
-        (void)signal_send_thread(thread_current(), SIGPIPE_, NULL);
+        (void)signal_send_self(SIGPIPE_);
     }
     return -EPIPE;
 }

@@ -14,6 +14,7 @@
 #include <asm/sigcontext.h>
 #include <linux/signal.h>
 
+#include "libos/boot/entry.h"
 #include "libos/boot/rewrite.h"
 #include "libos/libos.h"
 #include "libos/mm/user.h"
@@ -100,6 +101,12 @@ static int xrstor_from(uint8_t *area)
                      : "m"(*(uint8_t(*)[XSAVE_MAX])area), "a"((uint32_t)features),
                        "d"((uint32_t)(features >> 32)));
     return 0;
+}
+
+/* What a handler starts with, and a frame without vector state ends in. */
+static void vector_reset(void)
+{
+    __asm__ volatile("xrstor64 (%0)" : : "r"(vector_init), "a"(~0u), "d"(~0u) : "memory");
 }
 
 static bool on_altstack(const struct signal_altstack *a, uint64_t sp)
@@ -195,6 +202,7 @@ int signal_push_frame(struct cpu_context *ctx, int signo, const struct siginfo_k
         on_altstack(&s->altstack, frame)) {
         s->altstack = (struct signal_altstack){.flags = SS_DISABLE};
     }
+    vector_reset();
     ctx->rdi = (uint64_t)signo;
     ctx->rsi = frame + offsetof(struct frame, info);
     ctx->rdx = frame + offsetof(struct frame, uc);
@@ -245,6 +253,8 @@ int signal_pop_frame(struct cpu_context *ctx)
             return -EFAULT;
         }
         (void)xrstor_from(s->xsave);
+    } else {
+        vector_reset();
     }
     take_context(ctx, &uc.mc);
     spin_lock(&t->process->signals->lock);

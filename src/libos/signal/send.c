@@ -178,6 +178,30 @@ int signal_send_process(struct process *p, int signo, const struct siginfo_kerne
     return send(p, NULL, signo, info);
 }
 
+bool signal_timer_pending(struct process *p, struct thread *target, int32_t id, uint64_t more,
+                          int32_t *ret_overrun)
+{
+    struct signal_process *sp = p->signals;
+    struct signal_queue *q = target != NULL ? &target->signals->pending : &sp->shared;
+    bool found = false;
+
+    spin_lock(&sp->lock);
+    list_for_each (it, &q->records) {
+        struct siginfo_kernel *info = &list_entry(it, struct signal_record, node)->info;
+
+        if (info->code == SI_TIMER && info->timer.id == id) {
+            const uint64_t sum = (uint64_t)(uint32_t)info->timer.overrun + more;
+
+            info->timer.overrun = (int32_t)MIN(sum, (uint64_t)INT32_MAX);
+            *ret_overrun = info->timer.overrun;
+            found = true;
+            break;
+        }
+    }
+    spin_unlock(&sp->lock);
+    return found;
+}
+
 void signal_from_host(uint64_t bits)
 {
     static const int allowed[] = {SIGHUP,  SIGINT,  SIGQUIT, SIGUSR1,
@@ -214,6 +238,43 @@ void signal_force(int signo, int code, uint64_t address)
     (void)signal_send_thread(t, signo, &info);
 }
 
+/* Which floating-point exception it was: the flags that are set and not masked (SDM volume 1, 8.6
+ * and 11.5.2), in the order Linux looks. */
+static int fpe_code(uint32_t flags)
+{
+    static const struct {
+        uint32_t flags;
+        int code;
+    } rows[] = {
+        {0x01, FPE_FLTINV}, {0x04, FPE_FLTDIV}, {0x08, FPE_FLTOVF},
+        {0x12, FPE_FLTUND}, {0x20, FPE_FLTRES},
+    };
+
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        if ((flags & rows[i].flags) != 0) {
+            return rows[i].code;
+        }
+    }
+    return FPE_FLTINV;
+}
+
+static uint32_t x87_flags(void)
+{
+    uint16_t control;
+    uint16_t status;
+
+    __asm__ volatile("fnstcw %0\n\tfnstsw %1" : "=m"(control), "=a"(status));
+    return status & ~(uint32_t)control;
+}
+
+static uint32_t simd_flags(void)
+{
+    uint32_t mxcsr;
+
+    __asm__ volatile("stmxcsr %0" : "=m"(mxcsr));
+    return mxcsr & ~(mxcsr >> 7);
+}
+
 void signal_raise_exception(const struct cpu_context *ctx, uint32_t vector, uint32_t error_code,
                             uint64_t address, bool mapped)
 {
@@ -223,9 +284,9 @@ void signal_raise_exception(const struct cpu_context *ctx, uint32_t vector, uint
     case 3: signal_force(SIGTRAP, SI_KERNEL, 0); return;
     case 6: signal_force(SIGILL, ILL_ILLOPN, ctx->rip); return;
     case 14: signal_force(SIGSEGV, mapped ? SEGV_ACCERR : SEGV_MAPERR, address); return;
-    case 16: signal_force(SIGFPE, FPE_FLTINV, ctx->rip); return;
+    case 16: signal_force(SIGFPE, fpe_code(x87_flags()), ctx->rip); return;
     case 17: signal_force(SIGBUS, BUS_ADRALN, 0); return;
-    case 19: signal_force(SIGFPE, FPE_FLTINV, ctx->rip); return;
+    case 19: signal_force(SIGFPE, fpe_code(simd_flags()), ctx->rip); return;
     default: signal_force(SIGSEGV, SI_KERNEL, 0); return; /* #GP, #BR and the rest */
     }
 }

@@ -76,6 +76,19 @@ void signal_deliver(struct cpu_context *ctx, int64_t syscall);
 [[nodiscard]] int signal_send_process(struct process *p, int signo,
                                       const struct siginfo_kernel *info);
 
+/* To the calling thread for what it did itself (SIGPIPE, SIGXFSZ): as sent by its own process. */
+static inline int signal_send_self(int signo)
+{
+    const struct process *p = process_current();
+    const struct siginfo_kernel info = {.kill = {.pid = p->pid, .uid = p->uid}};
+
+    return signal_send_thread(thread_current(), signo, &info);
+}
+/* A POSIX timer has one signal: while it is pending (for the thread, or NULL: the process), more
+ * expirations are counted in it, and its count so far is in *ret_overrun. */
+bool signal_timer_pending(struct process *p, struct thread *target, int32_t id, uint64_t more,
+                          int32_t *ret_overrun);
+
 /* Host signals the loader saw (block->signals, untrusted): only those that make sense from outside
  * are passed on (HUP INT QUIT USR1 USR2 TERM CONT WINCH), as sent by pid 0. */
 void signal_from_host(uint64_t bits);

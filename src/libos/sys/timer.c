@@ -142,22 +142,28 @@ static void posix_fire(struct ktimer *k, uint64_t expirations)
 {
     struct posix_timer *t = container_of(k, struct posix_timer, timer);
     struct siginfo_kernel info = {.signo = t->signo, .code = SI_TIMER};
-    struct thread *target;
+    struct thread *target = NULL;
 
-    t->overrun = (int32_t)MIN(expirations - 1, (uint64_t)INT32_MAX);
     if (t->notify == SIGEV_NONE) {
+        t->overrun = (int32_t)MIN(expirations - 1, (uint64_t)INT32_MAX);
         return;
     }
-    info.timer.id = t->id;
-    info.timer.overrun = t->overrun;
-    info.timer.value = t->value;
-    if (t->notify != SIGEV_THREAD_ID) {
-        (void)signal_send_process(process_current(), t->signo, &info); /* full queue: overrun */
-        return;
+    if (t->notify == SIGEV_THREAD_ID) {
+        target = thread_find(process_current(), t->tid);
+        if (target == NULL) {
+            return;
+        }
     }
-    target = thread_find(process_current(), t->tid);
+    if (!signal_timer_pending(process_current(), target, t->id, expirations, &t->overrun)) {
+        t->overrun = (int32_t)MIN(expirations - 1, (uint64_t)INT32_MAX);
+        info.timer.id = t->id;
+        info.timer.overrun = t->overrun;
+        info.timer.value = t->value;
+        /* A full queue is one more overrun. */
+        (void)(target != NULL ? signal_send_thread(target, t->signo, &info)
+                              : signal_send_process(process_current(), t->signo, &info));
+    }
     if (target != NULL) {
-        (void)signal_send_thread(target, t->signo, &info);
         thread_put(target);
     }
 }
