@@ -125,13 +125,30 @@ SYSCALL_2(nanosleep, uint64_t, user_req, uint64_t, user_rem)
     return do_sleep(CLOCK_MONOTONIC, /*absolute=*/false, user_req, user_rem);
 }
 
+/* 0, -EOPNOTSUPP: a clock one cannot sleep on, -EINVAL: none. */
+static int sleepable(int id)
+{
+    switch (id) {
+    case CLOCK_REALTIME:
+    case CLOCK_MONOTONIC:
+    case CLOCK_BOOTTIME:
+    case CLOCK_TAI:
+    case CLOCK_REALTIME_ALARM:
+    case CLOCK_BOOTTIME_ALARM: return 0;
+    case CLOCK_MONOTONIC_RAW:
+    case CLOCK_REALTIME_COARSE:
+    case CLOCK_MONOTONIC_COARSE: return -EOPNOTSUPP;
+    case CLOCK_PROCESS_CPUTIME_ID: return -EOPNOTSUPP; /* the host's account: not to wait on */
+    default: return id < 0 ? -EOPNOTSUPP : -EINVAL;    /* CLOCK_THREAD_CPUTIME_ID: as Linux */
+    }
+}
+
 SYSCALL_4(clock_nanosleep, int, id, int, flags, uint64_t, user_req, uint64_t, user_rem)
 {
-    if (id == CLOCK_THREAD_CPUTIME_ID) {
-        return -EINVAL;
-    }
-    if (id == CLOCK_PROCESS_CPUTIME_ID || id < 0) {
-        return -EOPNOTSUPP; /* the host accounts CPU time: nothing to wait on inside */
+    int r = sleepable(id);
+
+    if (r < 0) {
+        return r;
     }
     return do_sleep(id, (flags & TIMER_ABSTIME) != 0, user_req, user_rem);
 }
