@@ -240,6 +240,12 @@ static int64_t inode_read(struct file *f, struct iter *to, uint64_t *pos, uint32
     return n;
 }
 
+int file_too_big(void)
+{
+    (void)signal_send_self(SIGXFSZ_);
+    return -EFBIG;
+}
+
 /* RLIMIT_FSIZE: what is below the limit may be written, then SIGXFSZ and EFBIG. */
 static int limit_write(struct iter *from, uint64_t pos)
 {
@@ -249,10 +255,7 @@ static int limit_write(struct iter *from, uint64_t pos)
         return 0;
     }
     if (pos >= limit) {
-        if (limit < INT64_MAX) {
-            (void)signal_send_self(SIGXFSZ_);
-        }
-        return -EFBIG;
+        return limit < INT64_MAX ? file_too_big() : -EFBIG;
     }
     from->left = MIN(from->left, limit - pos);
     return 0;
@@ -466,8 +469,7 @@ int file_truncate(struct inode *inode, uint64_t size)
         return -EINVAL;
     }
     if (size > limit_current(RLIMIT_FSIZE)) {
-        (void)signal_send_self(SIGXFSZ_);
-        return -EFBIG;
+        return file_too_big();
     }
     struct iattr attr = {.valid = ATTR_SIZE | ATTR_MTIME, .size = size};
 

@@ -73,6 +73,9 @@ static inline void file_putp(struct file **f)
 }
 #define _cleanup_file_ _cleanup_(file_putp)
 
+/* RLIMIT_FSIZE was met: SIGXFSZ, and -EFBIG. */
+[[nodiscard]] int file_too_big(void);
+
 /* ---- for the loader and memory mappings ---- */
 
 /* Opens a path with O_* flags and the current process's identity and root. */

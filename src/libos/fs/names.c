@@ -134,12 +134,13 @@ static void entry_gone(struct inode *dir, const struct dentry *d, const char *na
     if (!notify_active()) {
         return;
     }
+    if (is_dir == 0) {
+        notify_inode(victim, IN_ATTRIB); /* its link count */
+    }
     notify_entry(dir, name, len, IN_DELETE | is_dir, 0);
     if (victim->nlink == 0 || is_dir != 0) {
         notify_inode(victim, IN_DELETE_SELF | is_dir);
         notify_gone(victim);
-    } else {
-        notify_inode(victim, IN_ATTRIB);
     }
 }
 

@@ -24,6 +24,7 @@
 #define KERNEL_VERSION "#1 SMP nacre"
 #define NO_CHANGE      UINT32_MAX
 #define GROUPS_MAX     64u
+#define TIMER_SLACK_NS 50000u
 
 static struct {
     struct spinlock lock;
@@ -31,6 +32,7 @@ static struct {
     char hostname[65];
     char domainname[65];
     uint32_t persona;
+    uint64_t timer_slack;
     uint32_t groups[GROUPS_MAX];
     uint32_t group_count;
     bool dumpable;
@@ -57,6 +59,7 @@ static struct {
             [RLIMIT_RTPRIO] = {0, 0},
             [RLIMIT_RTTIME] = {RLIM64_INFINITY, RLIM64_INFINITY},
         },
+    .timer_slack = TIMER_SLACK_NS,
     .hostname = "nacre",
     .domainname = "(none)",
     .dumpable = true,
@@ -509,6 +512,16 @@ SYSCALL_2(setrlimit, uint32_t, resource, uint64_t, user_limit)
 
 /* --- capabilities: none, as an unprivileged process sees it --- */
 
+static bool names_a_thread(int32_t tid)
+{
+    struct thread *t = thread_find(process_current(), tid);
+
+    if (t != NULL) {
+        thread_put(t);
+    }
+    return t != NULL;
+}
+
 SYSCALL_2(capget, uint64_t, user_header, uint64_t, user_data)
 {
     struct __user_cap_header_struct header;
@@ -527,6 +540,12 @@ SYSCALL_2(capget, uint64_t, user_header, uint64_t, user_data)
             return -EFAULT;
         }
         return user_data == 0 ? 0 : -EINVAL;
+    }
+    if (header.pid < 0) {
+        return -EINVAL;
+    }
+    if (header.pid != 0 && !names_a_thread(header.pid)) {
+        return -ESRCH;
     }
     if (user_data == 0) {
         return 0;
@@ -617,8 +636,11 @@ SYSCALL_5(prctl, int, option, uint64_t, a, uint64_t, b, uint64_t, c, uint64_t, d
         death_signal = (uint32_t)a;
         return 0;
     case PR_GET_PDEATHSIG: return user_put(a, &death_signal);
-    case PR_GET_TIMERSLACK: return 50000;
-    case PR_SET_TIMERSLACK: return 0;
+    case PR_GET_TIMERSLACK: return (int64_t)g_ident.timer_slack;
+    case PR_SET_TIMERSLACK:
+        /* Remembered: wake-ups are the host's to delay anyway. */
+        g_ident.timer_slack = (int64_t)a <= 0 ? TIMER_SLACK_NS : a;
+        return 0;
     case PR_GET_TIMING: return 0;
     case PR_SET_TIMING: return a == 0 ? 0 : -EINVAL;
     case PR_GET_SECCOMP: return 0;

@@ -5,10 +5,12 @@
 
 #include <linux/falloc.h>
 #include <linux/inotify.h>
+#include <linux/resource.h>
 
 #include "libos/fs/fs_context.h"
 #include "libos/fs/names.h"
 #include "libos/fs/notify.h"
+#include "libos/sys/limits.h"
 #include "libos/sys/path_arg.h"
 #include "libos/sys/syscall.h"
 
@@ -289,6 +291,13 @@ SYSCALL_4(fallocate, int, fd, int, mode, int64_t, offset, int64_t, size)
     }
     if (f->inode->ops->fallocate == NULL) {
         return -EOPNOTSUPP;
+    }
+    if (offset > INT64_MAX - size) {
+        return -EFBIG;
+    }
+    if ((mode & ~FALLOC_FL_UNSHARE_RANGE) == 0 &&
+        (uint64_t)(offset + size) > MAX(limit_current(RLIMIT_FSIZE), f->inode->size)) {
+        return file_too_big();
     }
     return f->inode->ops->fallocate(f->inode, mode, (uint64_t)offset, (uint64_t)size);
 }

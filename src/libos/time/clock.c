@@ -280,6 +280,13 @@ int clock_deadline(int id, bool absolute, uint64_t ns, uint64_t *ret_deadline)
     return 0;
 }
 
+uint64_t clock_tsc_hz(void)
+{
+    const uint64_t rate = __atomic_load_n(&g_clock.rate, __ATOMIC_RELAXED);
+
+    return rate == 0 ? 0 : (uint64_t)(((unsigned __int128)NS_PER_S << SHIFT) / rate);
+}
+
 uint64_t clock_now(int clock_id)
 {
     uint64_t ns;

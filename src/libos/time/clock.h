@@ -15,6 +15,8 @@
 
 /* First reading; `tsc_hz_hint` from the launch parameters (0: none), checked against the host. */
 void clock_init(uint64_t tsc_hz_hint);
+/* As measured so far; 0 until there is a measurement. */
+uint64_t clock_tsc_hz(void);
 
 /* Has every change of the line passed on, beginning with the line as it stands. Called under the
  * clock's lock: the receiver must not read the time. */

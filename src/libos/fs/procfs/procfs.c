@@ -83,23 +83,68 @@ static void cpuid(uint32_t leaf, uint32_t sub, uint32_t r[4])
 }
 
 struct flag {
-    uint8_t leaf; /* 1, 7 */
+    uint8_t leaf; /* 1, 7; 8: 0x80000001 */
     uint8_t reg;  /* 1 ebx, 2 ecx, 3 edx */
     uint8_t bit;
     const char *name;
 };
 
 static const struct flag g_flags[] = {
-    {1, 3, 0, "fpu"},      {1, 3, 4, "tsc"},       {1, 3, 8, "cx8"},       {1, 3, 15, "cmov"},
-    {1, 3, 19, "clflush"}, {1, 3, 23, "mmx"},      {1, 3, 24, "fxsr"},     {1, 3, 25, "sse"},
-    {1, 3, 26, "sse2"},    {1, 3, 28, "ht"},       {1, 2, 0, "pni"},       {1, 2, 1, "pclmulqdq"},
-    {1, 2, 9, "ssse3"},    {1, 2, 12, "fma"},      {1, 2, 13, "cx16"},     {1, 2, 19, "sse4_1"},
-    {1, 2, 20, "sse4_2"},  {1, 2, 22, "movbe"},    {1, 2, 23, "popcnt"},   {1, 2, 25, "aes"},
-    {1, 2, 26, "xsave"},   {1, 2, 28, "avx"},      {1, 2, 29, "f16c"},     {1, 2, 30, "rdrand"},
-    {7, 1, 0, "fsgsbase"}, {7, 1, 3, "bmi1"},      {7, 1, 5, "avx2"},      {7, 1, 8, "bmi2"},
-    {7, 1, 9, "erms"},     {7, 1, 16, "avx512f"},  {7, 1, 18, "rdseed"},   {7, 1, 19, "adx"},
-    {7, 1, 29, "sha_ni"},  {7, 1, 30, "avx512bw"}, {7, 1, 31, "avx512vl"}, {7, 2, 8, "gfni"},
+    {1, 3, 0, "fpu"},
+    {1, 3, 4, "tsc"},
+    {1, 3, 8, "cx8"},
+    {1, 3, 15, "cmov"},
+    {1, 3, 19, "clflush"},
+    {1, 3, 23, "mmx"},
+    {1, 3, 24, "fxsr"},
+    {1, 3, 25, "sse"},
+    {1, 3, 26, "sse2"},
+    {1, 3, 28, "ht"},
+    {8, 3, 11, "syscall"},
+    {8, 3, 20, "nx"},
+    {8, 3, 27, "rdtscp"},
+    {8, 3, 29, "lm"},
+    {1, 2, 0, "pni"},
+    {1, 2, 1, "pclmulqdq"},
+    {1, 2, 9, "ssse3"},
+    {1, 2, 12, "fma"},
+    {1, 2, 13, "cx16"},
+    {1, 2, 19, "sse4_1"},
+    {1, 2, 20, "sse4_2"},
+    {1, 2, 22, "movbe"},
+    {1, 2, 23, "popcnt"},
+    {1, 2, 25, "aes"},
+    {1, 2, 26, "xsave"},
+    {1, 2, 28, "avx"},
+    {1, 2, 29, "f16c"},
+    {1, 2, 30, "rdrand"},
+    {8, 2, 0, "lahf_lm"},
+    {8, 2, 5, "abm"},
+    {8, 2, 8, "3dnowprefetch"},
+    {7, 1, 0, "fsgsbase"},
+    {7, 1, 3, "bmi1"},
+    {7, 1, 5, "avx2"},
+    {7, 1, 8, "bmi2"},
+    {7, 1, 9, "erms"},
+    {7, 1, 16, "avx512f"},
+    {7, 1, 17, "avx512dq"},
+    {7, 1, 18, "rdseed"},
+    {7, 1, 19, "adx"},
+    {7, 1, 21, "avx512ifma"},
+    {7, 1, 23, "clflushopt"},
+    {7, 1, 24, "clwb"},
+    {7, 1, 28, "avx512cd"},
+    {7, 1, 29, "sha_ni"},
+    {7, 1, 30, "avx512bw"},
+    {7, 1, 31, "avx512vl"},
+    {7, 2, 1, "avx512vbmi"},
+    {7, 2, 6, "avx512_vbmi2"},
+    {7, 2, 8, "gfni"},
     {7, 2, 9, "vaes"},
+    {7, 2, 10, "vpclmulqdq"},
+    {7, 2, 11, "avx512_vnni"},
+    {7, 2, 12, "avx512_bitalg"},
+    {7, 2, 14, "avx512_vpopcntdq"},
 };
 
 /* CPUID faults inside an enclave and is served by the exception handler from host answers: hints.
@@ -109,6 +154,8 @@ static int show_cpuinfo(uint64_t arg, struct strbuf *out)
     uint32_t v[4];
     uint32_t one[4];
     uint32_t seven[4];
+    uint32_t extended[4];
+    const uint64_t khz = clock_tsc_hz() / 1000;
     char vendor[13] = {0};
 
     cpuid(0, 0, v);
@@ -117,17 +164,21 @@ static int show_cpuinfo(uint64_t arg, struct strbuf *out)
     __builtin_memcpy(vendor + 8, &v[2], 4);
     cpuid(1, 0, one);
     cpuid(7, 0, seven);
+    cpuid(0x80000001u, 0, extended);
     for (uint32_t i = 0; i < g_cpus; i++) {
         strbuf_printf(out, "processor\t: %u\nvendor_id\t: %s\ncpu family\t: %u\nmodel\t\t: %u\n", i,
                       vendor, (one[0] >> 8 & 0xf) + (one[0] >> 20 & 0xff),
                       (one[0] >> 4 & 0xf) | (one[0] >> 12 & 0xf0));
         strbuf_printf(out,
                       "model name\t: %s processor in an enclave\nstepping\t: %u\n"
+                      "cpu MHz\t\t: %lu.%03lu\n"
                       "physical id\t: 0\nsiblings\t: %u\ncore id\t\t: %u\ncpu cores\t: %u\n",
-                      vendor, one[0] & 0xf, g_cpus, i, g_cpus);
+                      vendor, one[0] & 0xf, khz / 1000, khz % 1000, g_cpus, i, g_cpus);
         strbuf_puts(out, "fpu\t\t: yes\nflags\t\t:");
         for (size_t k = 0; k < ARRAY_COUNT(g_flags); k++) {
-            const uint32_t *regs = g_flags[k].leaf == 1 ? one : seven;
+            const uint32_t *regs = g_flags[k].leaf == 1   ? one
+                                   : g_flags[k].leaf == 7 ? seven
+                                                          : extended;
 
             if ((regs[g_flags[k].reg] >> g_flags[k].bit & 1) != 0) {
                 strbuf_printf(out, " %s", g_flags[k].name);
