@@ -11,6 +11,7 @@
 
 #include "base/alloc.h"
 #include "base/fs.h"
+#include "core/ct.h"
 #include "core/sha256.h"
 
 struct set {
@@ -383,7 +384,7 @@ int evidence_refresh(struct evidence *e, struct error **err)
     if (r < 0) {
         memset(state, 0, sizeof(state)); /* a directory that is gone: one failure, said once */
     }
-    if (memcmp(state, e->state, sizeof(state)) == 0) {
+    if (ct_equal(state, e->state, sizeof(state))) {
         r = 0;
     } else {
         memcpy(e->state, state, sizeof(state));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright 2026 The nacre authors */
-#include "cli/cli.h"
+#include "cli/cas_verbs.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -114,21 +114,12 @@ static int cas_serve_verb(int argc, char **argv, struct error **err)
     return cas_serve(&o, err) < 0 ? CLI_FAILED : CLI_OK;
 }
 
+static const struct cli_verb verbs[] = {
+    {"serve", cas_serve_verb, "run it in the foreground"},
+};
+
 int cmd_cas(int argc, char **argv, struct error **err)
 {
-    const char *verb = argc > 1 ? argv[1] : NULL;
-
-    if (verb != NULL && strcmp(verb, "serve") == 0) {
-        return cas_serve_verb(argc - 1, argv + 1, err);
-    }
-    if (verb == NULL || strcmp(verb, "--help") == 0 || strcmp(verb, "-h") == 0) {
-        fprintf(verb == NULL ? stderr : stdout,
-                "Usage: nacre cas VERB [OPTIONS] [ARGUMENTS]\n\n"
-                "The configuration and attestation service.\n\nVerbs:\n"
-                "  serve       run it in the foreground\n\n"
-                "'nacre cas VERB --help' explains a verb, with examples.\n");
-        return verb == NULL ? CLI_USAGE : CLI_OK;
-    }
-    (void)error_set(err, EINVAL, "there is no '%s' here; 'nacre cas --help' lists the verbs", verb);
-    return CLI_USAGE;
+    return cli_verbs_run("cas", "The configuration and attestation service.", verbs,
+                         ARRAY_COUNT(verbs), argc, argv, err);
 }

@@ -16,7 +16,7 @@
 /* The newest -e wins, then the environment when asked for. */
 static const char *get_variable(void *ctx, const char *name, size_t len)
 {
-    const struct session_options *o = ctx;
+    const struct session_call *o = ctx;
     char word[129];
 
     for (size_t i = o->variables.count; i > 0; i--) {
@@ -34,7 +34,7 @@ static const char *get_variable(void *ctx, const char *name, size_t len)
     return getenv(word);
 }
 
-static int check_variables(const struct session_options *o, struct error **err)
+static int check_variables(const struct session_call *o, struct error **err)
 {
     for (size_t i = 0; i < o->variables.count; i++) {
         if (strchr(o->variables.values[i], '=') == NULL) {
@@ -44,7 +44,7 @@ static int check_variables(const struct session_options *o, struct error **err)
     return 0;
 }
 
-int session_load(const char *path, struct session_options *o, struct pol_session **ret,
+int session_load(const char *path, struct session_call *o, struct pol_session **ret,
                  struct error **err)
 {
     const struct pol_variables vars = {.get = get_variable, .ctx = o};
@@ -80,10 +80,49 @@ int session_load(const char *path, struct session_options *o, struct pol_session
     return CLI_OK;
 }
 
+int session_run(const struct arg_spec *spec, unsigned needs, session_work work,
+                struct session_call *c, int argc, char **argv, struct error **err)
+{
+    int r = args_parse(spec, argc, argv, &c->count, err);
+
+    if (r != 0) {
+        return cli_args_exit(r);
+    }
+    c->args = argv;
+    if ((needs & SESSION_DOCUMENT) != 0) {
+        r = session_load(argv[0], c, &c->session, err);
+    }
+    if (r == 0 && (needs & SESSION_CAS) != 0) {
+        r = cas_client_new(&c->client, &c->cas, err);
+    }
+    if (r == 0) {
+        r = work(c, err);
+    }
+    cas_client_freep(&c->cas);
+    pol_freep(&c->session);
+    return r > 0 ? r : cas_exit(r);
+}
+
+static int check(struct session_call *c, struct error **err)
+{
+    for (size_t i = 0; i < c->count; i++) {
+        _cleanup_session_ struct pol_session *s = NULL;
+        int r = session_load(c->args[i], c, &s, err);
+
+        if (r != CLI_OK) {
+            return r;
+        }
+        printf("%s: session %s is well-formed (%zu service%s, %zu secret%s)\n", c->args[i], s->name,
+               s->service_count, s->service_count == 1 ? "" : "s", s->secret_count,
+               s->secret_count == 1 ? "" : "s");
+    }
+    return 0;
+}
+
 static int session_check(int argc, char **argv, struct error **err)
 {
-    struct session_options o = {0};
-    const struct arg_option options[] = {VARIABLE_OPTIONS(o), {NULL}};
+    struct session_call c = {0};
+    const struct arg_option options[] = {VARIABLE_OPTIONS(c), {NULL}};
     const struct arg_spec spec = {
         .verb = "nacre session check",
         .synopsis = "[OPTIONS] FILE...",
@@ -96,34 +135,31 @@ static int session_check(int argc, char **argv, struct error **err)
         .min_args = 1,
         .max_args = 1024,
     };
-    size_t count;
-    int r = args_parse(&spec, argc, argv, &count, err);
 
-    if (r != 0) {
-        return cli_args_exit(r);
-    }
-    for (size_t i = 0; i < count; i++) {
-        _cleanup_session_ struct pol_session *s = NULL;
+    return session_run(&spec, 0, check, &c, argc, argv, err);
+}
 
-        r = session_load(argv[i], &o, &s, err);
-        if (r != CLI_OK) {
-            return r;
-        }
-        printf("%s: session %s is well-formed (%zu service%s, %zu secret%s)\n", argv[i], s->name,
-               s->service_count, s->service_count == 1 ? "" : "s", s->secret_count,
-               s->secret_count == 1 ? "" : "s");
+static int show(struct session_call *c, struct error **err)
+{
+    _cleanup_free_ char *text = NULL;
+    const unsigned flags = c->withhold ? POL_PRINT_WITHHOLD : 0;
+    int r =
+        c->json ? pol_print_json(c->session, flags, 2, &text) : pol_print(c->session, flags, &text);
+
+    if (r < 0) {
+        return error_set_errno(err, -r, "printing %s", c->args[0]);
     }
-    return CLI_OK;
+    printf("%s%s", text, c->json ? "\n" : "");
+    return 0;
 }
 
 static int session_show(int argc, char **argv, struct error **err)
 {
-    struct session_options o = {0};
-    bool withhold = false;
+    struct session_call c = {0};
     const struct arg_option options[] = {
-        VARIABLE_OPTIONS(o),
-        {"json", 0, ARG_FLAG, NULL, "print JSON instead of YAML", &o.json},
-        {"withhold", 0, ARG_FLAG, NULL, "leave explicit values of secrets out", &withhold},
+        VARIABLE_OPTIONS(c),
+        {"json", 0, ARG_FLAG, NULL, "print JSON instead of YAML", &c.json},
+        {"withhold", 0, ARG_FLAG, NULL, "leave explicit values of secrets out", &c.withhold},
         {NULL}};
     const struct arg_spec spec = {
         .verb = "nacre session show",
@@ -135,32 +171,28 @@ static int session_show(int argc, char **argv, struct error **err)
         .min_args = 1,
         .max_args = 1,
     };
-    _cleanup_session_ struct pol_session *s = NULL;
-    _cleanup_free_ char *text = NULL;
-    const unsigned flags = withhold ? POL_PRINT_WITHHOLD : 0;
-    size_t count;
-    int r = args_parse(&spec, argc, argv, &count, err);
 
-    if (r != 0) {
-        return cli_args_exit(r);
-    }
-    r = session_load(argv[0], &o, &s, err);
-    if (r != CLI_OK) {
-        return r;
-    }
-    r = o.json ? pol_print_json(s, flags, 2, &text) : pol_print(s, flags, &text);
+    return session_run(&spec, SESSION_DOCUMENT, show, &c, argc, argv, err);
+}
+
+static int hash(struct session_call *c, struct error **err)
+{
+    uint8_t is[POL_HASH_SIZE];
+    char hex[2 * POL_HASH_SIZE + 1];
+    int r = pol_hash(c->session, is);
+
     if (r < 0) {
-        (void)error_set_errno(err, -r, "printing %s", argv[0]);
-        return CLI_FAILED;
+        return error_set_errno(err, -r, "hashing %s", c->args[0]);
     }
-    printf("%s%s", text, o.json ? "\n" : "");
-    return CLI_OK;
+    hex_encode(hex, is, sizeof(is));
+    printf("%s\n", hex);
+    return 0;
 }
 
 static int session_hash(int argc, char **argv, struct error **err)
 {
-    struct session_options o = {0};
-    const struct arg_option options[] = {VARIABLE_OPTIONS(o), {NULL}};
+    struct session_call c = {0};
+    const struct arg_option options[] = {VARIABLE_OPTIONS(c), {NULL}};
     const struct arg_spec spec = {
         .verb = "nacre session hash",
         .synopsis = "[OPTIONS] FILE",
@@ -173,57 +205,35 @@ static int session_hash(int argc, char **argv, struct error **err)
         .min_args = 1,
         .max_args = 1,
     };
-    _cleanup_session_ struct pol_session *s = NULL;
-    uint8_t hash[POL_HASH_SIZE];
-    char hex[2 * POL_HASH_SIZE + 1];
-    size_t count;
-    int r = args_parse(&spec, argc, argv, &count, err);
 
-    if (r != 0) {
-        return cli_args_exit(r);
+    return session_run(&spec, SESSION_DOCUMENT, hash, &c, argc, argv, err);
+}
+
+static int schema(struct session_call *c, struct error **err)
+{
+    _cleanup_free_ char *text = NULL;
+
+    if (pol_schema(&text) < 0) {
+        return error_set_errno(err, ENOMEM, "writing the schema");
     }
-    r = session_load(argv[0], &o, &s, err);
-    if (r != CLI_OK) {
-        return r;
-    }
-    r = pol_hash(s, hash);
-    if (r < 0) {
-        (void)error_set_errno(err, -r, "hashing %s", argv[0]);
-        return CLI_FAILED;
-    }
-    hex_encode(hex, hash, sizeof(hash));
-    printf("%s\n", hex);
-    return CLI_OK;
+    printf("%s\n", text);
+    return 0;
 }
 
 static int session_schema(int argc, char **argv, struct error **err)
 {
+    struct session_call c = {0};
     const struct arg_spec spec = {
         .verb = "nacre session schema",
         .synopsis = "",
         .summary = "Print the JSON Schema of session documents, for completion in editors.",
         .examples = "  nacre session schema > session.json",
     };
-    _cleanup_free_ char *text = NULL;
-    size_t count;
-    int r = args_parse(&spec, argc, argv, &count, err);
 
-    if (r != 0) {
-        return cli_args_exit(r);
-    }
-    if (pol_schema(&text) < 0) {
-        (void)error_set_errno(err, ENOMEM, "writing the schema");
-        return CLI_FAILED;
-    }
-    printf("%s\n", text);
-    return CLI_OK;
+    return session_run(&spec, 0, schema, &c, argc, argv, err);
 }
 
-static const struct {
-    const char *name;
-    int (*run)(int argc, char **argv, struct error **err);
-    const char *summary;
-} verbs[] = {
+static const struct cli_verb verbs[] = {
     {"check", session_check, "check documents, with line, column and hints"},
     {"create", session_create, "create a session on CAS"},
     {"delete", session_delete, "delete sessions on CAS"},
@@ -237,30 +247,8 @@ static const struct {
     {"verify", session_verify, "check that CAS has exactly this session"},
 };
 
-static void print_help(FILE *out)
-{
-    fprintf(out, "Usage: nacre session VERB [OPTIONS] [ARGUMENTS]\n\n"
-                 "Work with session documents: what CAS gives to which enclave.\n\nVerbs:\n");
-    for (size_t i = 0; i < ARRAY_COUNT(verbs); i++) {
-        fprintf(out, "  %-10s  %s\n", verbs[i].name, verbs[i].summary);
-    }
-    fprintf(out, "\n'nacre session VERB --help' explains a verb, with examples.\n");
-}
-
 int cmd_session(int argc, char **argv, struct error **err)
 {
-    const char *verb = argc > 1 ? argv[1] : NULL;
-
-    if (verb == NULL || strcmp(verb, "--help") == 0 || strcmp(verb, "-h") == 0) {
-        print_help(verb == NULL ? stderr : stdout);
-        return verb == NULL ? CLI_USAGE : CLI_OK;
-    }
-    for (size_t i = 0; i < ARRAY_COUNT(verbs); i++) {
-        if (strcmp(verb, verbs[i].name) == 0) {
-            return verbs[i].run(argc - 1, argv + 1, err);
-        }
-    }
-    (void)error_set(err, EINVAL, "there is no '%s' here; 'nacre session --help' lists the verbs",
-                    verb);
-    return CLI_USAGE;
+    return cli_verbs_run("session", "Work with session documents: what CAS gives to which enclave.",
+                         verbs, ARRAY_COUNT(verbs), argc, argv, err);
 }

@@ -8,55 +8,24 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "cas/client.h"
 #include "cli/session_verbs.h"
 #include "core/ct.h"
 #include "core/hex.h"
 
-static void json_freep(json_t **j)
-{
-    json_decref(*j);
-}
-#define _cleanup_json_ _cleanup_(json_freep)
-
-#define CLIENT_OPTIONS(o)                                                                           \
-    {"cas", 0, ARG_STRING, "ADDR", "address of CAS, HOST[:PORT] ($NACRE_CAS)", &(o).address},       \
-        {"pin",   0, ARG_STRING, "KEY", "its key, as 'nacre cas serve' prints it ($NACRE_CAS_PIN)", \
-         &(o).pin},                                                                                 \
-        {"cacert", 0, ARG_STRING, "FILE", "or its certificate ($NACRE_CAS_CACERT)", &(o).cacert},   \
-    {                                                                                               \
-        "identity", 0, ARG_STRING, "FILE",                                                          \
-            "your key and certificate, PEM ($NACRE_IDENTITY; made on first use)", &(o).identity     \
-    }
-
-/* The exit code of what cas_client returned. */
-static int exit_of(int r)
-{
-    return r == 0 ? CLI_OK : r == -EKEYREJECTED || r == -EACCES ? CLI_REFUSED : CLI_FAILED;
-}
-
-static const char *text_of(const json_t *j, const char *key)
-{
-    const char *s = json_string_value(json_object_get(j, key));
-
-    return s != NULL ? s : "";
-}
-
 /* ---- create, update ------------------------------------------------------------------------- */
 
-static int send_document(struct cas_client *c, const struct pol_session *s, bool dry,
-                         struct error **err)
+static int send_document(struct session_call *c, struct error **err)
 {
     _cleanup_json_ json_t *j = NULL;
     char *text = NULL;
     json_t *warning;
     size_t i;
-    int r = pol_print(s, 0, &text);
+    int r = pol_print(c->session, 0, &text);
 
     if (r < 0) {
         return error_set_errno(err, -r, "printing the session");
     }
-    r = cas_client_ask(c, "POST", "/v1/sessions", NULL, dry ? "verify=true" : NULL, text,
+    r = cas_client_ask(c->cas, "POST", "/v1/sessions", NULL, c->dry ? "verify=true" : NULL, text,
                        strlen(text), &j, err);
     ct_wipe(text, strlen(text)); /* it may hold secrets */
     free(text);
@@ -67,21 +36,30 @@ static int send_document(struct cas_client *c, const struct pol_session *s, bool
     {
         fprintf(stderr, "warning: %s\n", json_string_value(warning));
     }
-    printf("%s\n", text_of(j, "hash"));
+    printf("%s\n", cas_text(j, "hash"));
     return 0;
 }
 
+static int create(struct session_call *c, struct error **err)
+{
+    if (c->session->has_predecessor) {
+        (void)error_set(err, EINVAL, "%s has a predecessor: use 'nacre session update'",
+                        c->args[0]);
+        return CLI_USAGE;
+    }
+    return send_document(c, err);
+}
+
+#define SEND_OPTIONS(o)                                                                        \
+    CLIENT_OPTIONS((o).client),                                                                \
+        {"dry-run", 0, ARG_FLAG, NULL, "let CAS check rights and imports, and change nothing", \
+         &(o).dry},                                                                            \
+        VARIABLE_OPTIONS(o)
+
 int session_create(int argc, char **argv, struct error **err)
 {
-    struct cas_client_options client = {0};
-    struct session_options o = {0};
-    bool dry = false;
-    const struct arg_option options[] = {CLIENT_OPTIONS(client),
-                                         {"dry-run", 0, ARG_FLAG, NULL,
-                                          "let CAS check rights and imports, and change nothing",
-                                          &dry},
-                                         VARIABLE_OPTIONS(o),
-                                         {NULL}};
+    struct session_call c = {0};
+    const struct arg_option options[] = {SEND_OPTIONS(c), {NULL}};
     const struct arg_spec spec = {
         .verb = "nacre session create",
         .synopsis = "[OPTIONS] FILE",
@@ -94,24 +72,8 @@ int session_create(int argc, char **argv, struct error **err)
         .min_args = 1,
         .max_args = 1,
     };
-    _cleanup_session_ struct pol_session *s = NULL;
-    _cleanup_client_ struct cas_client *c = NULL;
-    size_t count;
-    int r = args_parse(&spec, argc, argv, &count, err);
 
-    if (r != 0) {
-        return cli_args_exit(r);
-    }
-    r = session_load(argv[0], &o, &s, err);
-    if (r != CLI_OK) {
-        return r;
-    }
-    if (s->has_predecessor) {
-        (void)error_set(err, EINVAL, "%s has a predecessor: use 'nacre session update'", argv[0]);
-        return CLI_USAGE;
-    }
-    r = cas_client_new(&client, &c, err);
-    return exit_of(r == 0 ? send_document(c, s, dry, err) : r);
+    return session_run(&spec, SESSION_DOCUMENT | SESSION_CAS, create, &c, argc, argv, err);
 }
 
 /* The hash of what CAS has now. */
@@ -125,24 +87,30 @@ static int current_hash(struct cas_client *c, const char *name, struct pol_hash 
     if (r < 0) {
         return r;
     }
-    hex = text_of(j, "hash");
+    hex = cas_text(j, "hash");
     if (hex_decode(ret->b, sizeof(ret->b), hex, strlen(hex)) < 0) {
         return error_set(err, EREMOTEIO, "CAS answers without a session hash");
     }
     return 0;
 }
 
+static int update(struct session_call *c, struct error **err)
+{
+    struct pol_session *s = c->session;
+    int r = 0;
+
+    if (!s->has_predecessor) {
+        r = current_hash(c->cas, s->name, &s->predecessor, err);
+        s->has_predecessor = true;
+        s->has_namespace_hash = false; /* it was for the creation */
+    }
+    return r == 0 ? send_document(c, err) : r;
+}
+
 int session_update(int argc, char **argv, struct error **err)
 {
-    struct cas_client_options client = {0};
-    struct session_options o = {0};
-    bool dry = false;
-    const struct arg_option options[] = {CLIENT_OPTIONS(client),
-                                         {"dry-run", 0, ARG_FLAG, NULL,
-                                          "let CAS check rights and imports, and change nothing",
-                                          &dry},
-                                         VARIABLE_OPTIONS(o),
-                                         {NULL}};
+    struct session_call c = {0};
+    const struct arg_option options[] = {SEND_OPTIONS(c), {NULL}};
     const struct arg_spec spec = {
         .verb = "nacre session update",
         .synopsis = "[OPTIONS] FILE",
@@ -155,35 +123,39 @@ int session_update(int argc, char **argv, struct error **err)
         .min_args = 1,
         .max_args = 1,
     };
-    _cleanup_session_ struct pol_session *s = NULL;
-    _cleanup_client_ struct cas_client *c = NULL;
-    size_t count;
-    int r = args_parse(&spec, argc, argv, &count, err);
 
-    if (r != 0) {
-        return cli_args_exit(r);
-    }
-    r = session_load(argv[0], &o, &s, err);
-    if (r != CLI_OK) {
-        return r;
-    }
-    r = cas_client_new(&client, &c, err);
-    if (r == 0 && !s->has_predecessor) {
-        r = current_hash(c, s->name, &s->predecessor, err);
-        s->has_predecessor = true;
-        s->has_namespace_hash = false; /* it was for the creation */
-    }
-    return exit_of(r == 0 ? send_document(c, s, dry, err) : r);
+    return session_run(&spec, SESSION_DOCUMENT | SESSION_CAS, update, &c, argc, argv, err);
 }
 
 /* ---- read, verify --------------------------------------------------------------------------- */
 
+static int read_session(struct session_call *c, struct error **err)
+{
+    _cleanup_json_ json_t *j = NULL;
+    char query[80];
+    int r;
+
+    if (c->hash != NULL &&
+        (strlen(c->hash) != 64 || strspn(c->hash, "0123456789abcdefABCDEF") != 64)) {
+        (void)error_set(err, EINVAL, "--hash wants 64 hex digits");
+        return CLI_USAGE;
+    }
+    (void)snprintf(query, sizeof(query), "hash=%s", c->hash != NULL ? c->hash : "");
+    r = cas_client_ask(c->cas, "GET", "/v1/sessions/", c->args[0], c->hash != NULL ? query : NULL,
+                       NULL, 0, &j, err);
+    if (r == 0) {
+        printf("%s", cas_text(j, "session"));
+    }
+    return r;
+}
+
 int session_read(int argc, char **argv, struct error **err)
 {
-    struct cas_client_options client = {0};
-    const char *hash = NULL;
+    struct session_call c = {0};
     const struct arg_option options[] = {
-        CLIENT_OPTIONS(client), {"hash", 0, ARG_STRING, "HASH", "an older version", &hash}, {NULL}};
+        CLIENT_OPTIONS(c.client),
+        {"hash", 0, ARG_STRING, "HASH", "an older version", &c.hash},
+        {NULL}};
     const struct arg_spec spec = {
         .verb = "nacre session read",
         .synopsis = "[OPTIONS] NAME",
@@ -193,29 +165,8 @@ int session_read(int argc, char **argv, struct error **err)
         .min_args = 1,
         .max_args = 1,
     };
-    _cleanup_client_ struct cas_client *c = NULL;
-    _cleanup_json_ json_t *j = NULL;
-    char query[80];
-    size_t count;
-    int r = args_parse(&spec, argc, argv, &count, err);
 
-    if (r != 0) {
-        return cli_args_exit(r);
-    }
-    if (hash != NULL && (strlen(hash) != 64 || strspn(hash, "0123456789abcdefABCDEF") != 64)) {
-        (void)error_set(err, EINVAL, "--hash wants 64 hex digits");
-        return CLI_USAGE;
-    }
-    (void)snprintf(query, sizeof(query), "hash=%s", hash != NULL ? hash : "");
-    r = cas_client_new(&client, &c, err);
-    if (r == 0) {
-        r = cas_client_ask(c, "GET", "/v1/sessions/", argv[0], hash != NULL ? query : NULL, NULL, 0,
-                           &j, err);
-    }
-    if (r == 0) {
-        printf("%s", text_of(j, "session"));
-    }
-    return exit_of(r);
+    return session_run(&spec, SESSION_CAS, read_session, &c, argc, argv, err);
 }
 
 /* The canonical text begins with name, version, predecessor, …, creator: cut off what follows, for
@@ -237,11 +188,46 @@ static int parse_head(const char *text, struct pol_session **ret, struct error *
     return pol_parse_text(text, end, ret, err);
 }
 
+static int verify(struct session_call *c, struct error **err)
+{
+    _cleanup_session_ struct pol_session *head = NULL;
+    _cleanup_json_ json_t *j = NULL;
+    struct pol_session *s = c->session;
+    uint8_t hash[POL_HASH_SIZE];
+    char hex[2 * POL_HASH_SIZE + 1];
+    int r = cas_client_ask(c->cas, "GET", "/v1/sessions/", s->name, NULL, NULL, 0, &j, err);
+
+    if (r == 0) {
+        r = parse_head(cas_text(j, "session"), &head, err);
+    }
+    if (r < 0) {
+        return r;
+    }
+    s->creator = head->creator;
+    if (!s->has_predecessor) {
+        s->has_predecessor = head->has_predecessor;
+        s->predecessor = head->predecessor;
+    }
+    r = pol_hash(s, hash);
+    if (r < 0) {
+        return error_set_errno(err, -r, "hashing %s", c->args[0]);
+    }
+    hex_encode(hex, hash, sizeof(hash));
+    if (strcmp(hex, cas_text(j, "hash")) != 0) {
+        (void)error_set(err, EPROTO,
+                        "CAS has another session %s (%.64s, and this is %s); 'nacre "
+                        "session read' shows it",
+                        s->name, cas_text(j, "hash"), hex);
+        return CLI_REFUSED;
+    }
+    printf("%s\n", hex);
+    return 0;
+}
+
 int session_verify(int argc, char **argv, struct error **err)
 {
-    struct cas_client_options client = {0};
-    struct session_options o = {0};
-    const struct arg_option options[] = {CLIENT_OPTIONS(client), VARIABLE_OPTIONS(o), {NULL}};
+    struct session_call c = {0};
+    const struct arg_option options[] = {CLIENT_OPTIONS(c.client), VARIABLE_OPTIONS(c), {NULL}};
     const struct arg_spec spec = {
         .verb = "nacre session verify",
         .synopsis = "[OPTIONS] FILE",
@@ -253,59 +239,26 @@ int session_verify(int argc, char **argv, struct error **err)
         .min_args = 1,
         .max_args = 1,
     };
-    _cleanup_session_ struct pol_session *s = NULL;
-    _cleanup_session_ struct pol_session *head = NULL;
-    _cleanup_client_ struct cas_client *c = NULL;
-    _cleanup_json_ json_t *j = NULL;
-    uint8_t hash[POL_HASH_SIZE];
-    char hex[2 * POL_HASH_SIZE + 1];
-    size_t count;
-    int r = args_parse(&spec, argc, argv, &count, err);
 
-    if (r != 0) {
-        return cli_args_exit(r);
-    }
-    r = session_load(argv[0], &o, &s, err);
-    if (r != CLI_OK) {
-        return r;
-    }
-    r = cas_client_new(&client, &c, err);
-    if (r == 0) {
-        r = cas_client_ask(c, "GET", "/v1/sessions/", s->name, NULL, NULL, 0, &j, err);
-    }
-    if (r == 0) {
-        r = parse_head(text_of(j, "session"), &head, err);
-    }
-    if (r < 0) {
-        return exit_of(r);
-    }
-    s->creator = head->creator;
-    if (!s->has_predecessor) {
-        s->has_predecessor = head->has_predecessor;
-        s->predecessor = head->predecessor;
-    }
-    if (pol_hash(s, hash) < 0) {
-        (void)error_set_errno(err, ENOMEM, "hashing %s", argv[0]);
-        return CLI_FAILED;
-    }
-    hex_encode(hex, hash, sizeof(hash));
-    if (strcmp(hex, text_of(j, "hash")) != 0) {
-        (void)error_set(err, EPROTO,
-                        "CAS has another session %s (%.64s, and this is %s); 'nacre "
-                        "session read' shows it",
-                        s->name, text_of(j, "hash"), hex);
-        return CLI_REFUSED;
-    }
-    printf("%s\n", hex);
-    return CLI_OK;
+    return session_run(&spec, SESSION_DOCUMENT | SESSION_CAS, verify, &c, argc, argv, err);
 }
 
 /* ---- delete, list, values ------------------------------------------------------------------- */
 
+static int delete_sessions(struct session_call *c, struct error **err)
+{
+    int r = 0;
+
+    for (size_t i = 0; i < c->count && r == 0; i++) {
+        r = cas_client_ask(c->cas, "DELETE", "/v1/sessions/", c->args[i], NULL, NULL, 0, NULL, err);
+    }
+    return r;
+}
+
 int session_delete(int argc, char **argv, struct error **err)
 {
-    struct cas_client_options client = {0};
-    const struct arg_option options[] = {CLIENT_OPTIONS(client), {NULL}};
+    struct session_call c = {0};
+    const struct arg_option options[] = {CLIENT_OPTIONS(c.client), {NULL}};
     const struct arg_spec spec = {
         .verb = "nacre session delete",
         .synopsis = "[OPTIONS] NAME...",
@@ -315,18 +268,8 @@ int session_delete(int argc, char **argv, struct error **err)
         .min_args = 1,
         .max_args = 256,
     };
-    _cleanup_client_ struct cas_client *c = NULL;
-    size_t count;
-    int r = args_parse(&spec, argc, argv, &count, err);
 
-    if (r != 0) {
-        return cli_args_exit(r);
-    }
-    r = cas_client_new(&client, &c, err);
-    for (size_t i = 0; i < count && r == 0; i++) {
-        r = cas_client_ask(c, "DELETE", "/v1/sessions/", argv[i], NULL, NULL, 0, NULL, err);
-    }
-    return exit_of(r);
+    return session_run(&spec, SESSION_CAS, delete_sessions, &c, argc, argv, err);
 }
 
 /* One page; *io_next becomes the name to go on behind, or NULL. */
@@ -351,7 +294,7 @@ static int print_page(struct cas_client *c, const char *namespace, char **io_nex
     }
     json_array_foreach(json_object_get(j, "sessions"), i, item)
     {
-        printf("%s  %s\n", text_of(item, "hash"), text_of(item, "name"));
+        printf("%s  %s\n", cas_text(item, "hash"), cas_text(item, "name"));
     }
     next = json_string_value(json_object_get(j, "next"));
     free(*io_next);
@@ -359,10 +302,27 @@ static int print_page(struct cas_client *c, const char *namespace, char **io_nex
     return 0;
 }
 
+static int list(struct session_call *c, struct error **err)
+{
+    _cleanup_free_ char *next = NULL;
+    const char *namespace = c->count > 0 ? c->args[0] : "/";
+    int r;
+
+    if (strspn(namespace, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.~/") !=
+        strlen(namespace)) {
+        (void)error_set(err, EINVAL, "'%s' is not the name of a namespace", namespace);
+        return CLI_USAGE;
+    }
+    do {
+        r = print_page(c->cas, namespace, &next, err);
+    } while (r == 0 && next != NULL);
+    return r;
+}
+
 int session_list(int argc, char **argv, struct error **err)
 {
-    struct cas_client_options client = {0};
-    const struct arg_option options[] = {CLIENT_OPTIONS(client), {NULL}};
+    struct session_call c = {0};
+    const struct arg_option options[] = {CLIENT_OPTIONS(c.client), {NULL}};
     const struct arg_spec spec = {
         .verb = "nacre session list",
         .synopsis = "[OPTIONS] [NAMESPACE]",
@@ -372,32 +332,40 @@ int session_list(int argc, char **argv, struct error **err)
         .min_args = 0,
         .max_args = 1,
     };
-    _cleanup_client_ struct cas_client *c = NULL;
-    _cleanup_free_ char *next = NULL;
-    const char *namespace;
-    size_t count;
-    int r = args_parse(&spec, argc, argv, &count, err);
 
-    if (r != 0) {
-        return cli_args_exit(r);
+    return session_run(&spec, SESSION_CAS, list, &c, argc, argv, err);
+}
+
+static int values(struct session_call *c, struct error **err)
+{
+    _cleanup_json_ json_t *j = NULL;
+    _cleanup_free_ char *what = NULL;
+    _cleanup_free_ char *all = NULL;
+    const bool one = c->count > 1;
+    int r;
+
+    if (asprintf(&what, "session=%s%s%s", c->args[0], one ? ",secret=" : "",
+                 one ? c->args[1] : "") < 0) {
+        what = NULL;
+        return error_set_errno(err, ENOMEM, "asking");
     }
-    namespace = count > 0 ? argv[0] : "/";
-    if (strspn(namespace, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.~/") !=
-        strlen(namespace)) {
-        (void)error_set(err, EINVAL, "'%s' is not the name of a namespace", namespace);
-        return CLI_USAGE;
+    r = cas_client_ask(c->cas, "GET", "/v1/values/", what, NULL, NULL, 0, &j, err);
+    if (r == 0 && one) {
+        const char *value = cas_text(j, "value");
+        const size_t len = strlen(value);
+
+        printf("%s%s", value, len > 0 && value[len - 1] == '\n' ? "" : "\n");
+    } else if (r == 0) {
+        all = json_dumps(json_object_get(j, "values"), JSON_INDENT(2));
+        printf("%s\n", all != NULL ? all : "{}");
     }
-    r = cas_client_new(&client, &c, err);
-    do {
-        r = r == 0 ? print_page(c, namespace, &next, err) : r;
-    } while (r == 0 && next != NULL);
-    return exit_of(r);
+    return r;
 }
 
 int session_values(int argc, char **argv, struct error **err)
 {
-    struct cas_client_options client = {0};
-    const struct arg_option options[] = {CLIENT_OPTIONS(client), {NULL}};
+    struct session_call c = {0};
+    const struct arg_option options[] = {CLIENT_OPTIONS(c.client), {NULL}};
     const struct arg_spec spec = {
         .verb = "nacre session values",
         .synopsis = "[OPTIONS] NAME [SECRET]",
@@ -410,33 +378,6 @@ int session_values(int argc, char **argv, struct error **err)
         .min_args = 1,
         .max_args = 2,
     };
-    _cleanup_client_ struct cas_client *c = NULL;
-    _cleanup_json_ json_t *j = NULL;
-    _cleanup_free_ char *what = NULL;
-    _cleanup_free_ char *all = NULL;
-    size_t count;
-    int r = args_parse(&spec, argc, argv, &count, err);
 
-    if (r != 0) {
-        return cli_args_exit(r);
-    }
-    if (asprintf(&what, "session=%s%s%s", argv[0], count > 1 ? ",secret=" : "",
-                 count > 1 ? argv[1] : "") < 0) {
-        (void)error_set_errno(err, ENOMEM, "asking");
-        return CLI_FAILED;
-    }
-    r = cas_client_new(&client, &c, err);
-    if (r == 0) {
-        r = cas_client_ask(c, "GET", "/v1/values/", what, NULL, NULL, 0, &j, err);
-    }
-    if (r == 0 && count > 1) {
-        const char *value = text_of(j, "value");
-        const size_t len = strlen(value);
-
-        printf("%s%s", value, len > 0 && value[len - 1] == '\n' ? "" : "\n");
-    } else if (r == 0) {
-        all = json_dumps(json_object_get(j, "values"), JSON_INDENT(2));
-        printf("%s\n", all != NULL ? all : "{}");
-    }
-    return exit_of(r);
+    return session_run(&spec, SESSION_CAS, values, &c, argc, argv, err);
 }

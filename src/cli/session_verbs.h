@@ -2,16 +2,30 @@
 /* Copyright 2026 The nacre authors */
 #pragma once
 
-/* What the verbs of `nacre session` share. */
+/*
+ * What the verbs of `nacre session` share. A verb fills a struct session_call with the defaults of
+ * its options and its specification, and gives it to session_run with the work to do: options,
+ * the document, the connection and the exit code are session_run's.
+ */
 
-#include "cli/cli.h"
+#include "cli/cas_verbs.h"
 #include "policy/policy.h"
 
-struct session_options {
+struct session_call {
+    /* options */
+    struct cas_client_options client;
     struct arg_list variables;
     bool use_env;
     bool fail_on_warning;
     bool json;
+    bool withhold;
+    bool dry;
+    const char *hash;
+    /* what session_run brings */
+    size_t count; /* of positional arguments */
+    char **args;
+    struct pol_session *session; /* of args[0], with SESSION_DOCUMENT */
+    struct cas_client *cas;      /* with SESSION_CAS */
 };
 
 #define VARIABLE_OPTIONS(o)                                                                        \
@@ -21,8 +35,20 @@ struct session_options {
         "fail-on-warning", 0, ARG_FLAG, NULL, "treat warnings as errors", &(o).fail_on_warning     \
     }
 
+enum session_needs {
+    SESSION_DOCUMENT = 1,
+    SESSION_CAS = 2,
+};
+
+/* Work of a verb: 0, a negative errno value, or a positive cli_exit. */
+typedef int (*session_work)(struct session_call *c, struct error **err);
+
+/* Returns the exit code. */
+int session_run(const struct arg_spec *spec, unsigned needs, session_work work,
+                struct session_call *c, int argc, char **argv, struct error **err);
+
 /* Reads, expands, parses and checks; prints what is wrong to stderr. Returns 0 or a cli_exit. */
-int session_load(const char *path, struct session_options *o, struct pol_session **ret,
+int session_load(const char *path, struct session_call *c, struct pol_session **ret,
                  struct error **err);
 
 /* cmd_session_remote.c: the verbs that ask CAS. */

@@ -31,6 +31,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/args.h"
 #include "base/base64.h"
 #include "base/crypto.h"
 #include "core/hex.h"
@@ -410,6 +411,16 @@ static void parse_hex(const char *text, uint8_t ret[static 32])
     }
 }
 
+static unsigned parse_number(const char *text)
+{
+    uint64_t n;
+
+    if (args_parse_u64(text, &n) < 0 || n > UINT16_MAX) {
+        fail("a number is not one");
+    }
+    return (unsigned)n;
+}
+
 static int take_option(struct options *o, const char *name, const char *value)
 {
     if (strcmp(name, "--none") == 0) {
@@ -434,11 +445,11 @@ static int take_option(struct options *o, const char *name, const char *value)
     } else if (strcmp(name, "--mrsigner") == 0) {
         parse_hex(value, o->body.mrsigner);
     } else if (strcmp(name, "--isvprodid") == 0) {
-        o->body.isv_prod_id = (uint16_t)atoi(value);
+        o->body.isv_prod_id = (uint16_t)parse_number(value);
     } else if (strcmp(name, "--isvsvn") == 0) {
-        o->body.isv_svn = (uint16_t)atoi(value);
+        o->body.isv_svn = (uint16_t)parse_number(value);
     } else if (strcmp(name, "--sessions") == 0) {
-        o->sessions = (unsigned)atoi(value);
+        o->sessions = parse_number(value);
     } else if (strcmp(name, "--flip") == 0 &&
                sscanf(value, "%u:%u:%u", &o->flip_from, &o->flip_to, &o->flip_step) == 3 &&
                o->flip_step > 0) {
@@ -466,7 +477,7 @@ int main(int argc, char **argv)
         fail("usage: provclient PORT SESSION SERVICE [OPTIONS]");
     }
     (void)signal(SIGPIPE, SIG_IGN);
-    o.port = (uint16_t)atoi(argv[1]);
+    o.port = (uint16_t)parse_number(argv[1]);
     o.session = argv[2];
     o.service = argv[3];
     memset(o.body.mrenclave, 0x11, sizeof(o.body.mrenclave));
