@@ -7,7 +7,10 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/base64.h"
 #include "cas/provision.h"
+#include "cas/self.h"
+#include "cas/tls.h"
 #include "core/hex.h"
 
 struct call {
@@ -273,6 +276,70 @@ static void api_metrics(const struct call *c)
     c->ret->status = 200;
     c->ret->type = "text/plain; version=0.0.4";
     c->ret->body = (struct cas_bytes){.p = (uint8_t *)text, .size = size};
+}
+
+/* ---- what CAS is ---------------------------------------------------------------------------- */
+
+static void api_status(const struct call *c)
+{
+    const struct api *api = c->api;
+    _cleanup_error_ struct error *err = NULL;
+    struct evidence_summary sum;
+    struct cas_stats stats;
+    char until[32] = "";
+    int r = cas_stats(api->cas, &stats, &err);
+
+    if (r < 0) {
+        answer_failure(c, r, err);
+        return;
+    }
+    evidence_summary(api->evidence, &sum);
+    if (sum.sets > 0) {
+        att_time_format(sum.valid_until, until);
+    }
+    answer_json(c->ret, 200,
+                json_pack("{s:s, s:s, s:o, s:I, s:I, s:I, s:b, s:b, s:{s:i, s:i, s:s?}}", "status",
+                          "ok", "version", api->version, "key", hex_json(api->key_id), "sessions",
+                          (json_int_t)stats.sessions, "provisioned", (json_int_t)stats.provisioned,
+                          "uptime", (json_int_t)((tls_now_ms() - api->started_ms) / 1000), "tee",
+                          api->tee, "provisioning", api->provisioning, "collateral", "hardware",
+                          (int)sum.hardware, "software", (int)(sum.sets - sum.hardware),
+                          "valid_until", sum.sets > 0 ? until : NULL));
+}
+
+static void api_attest(const struct call *c)
+{
+    const char *text = http_query(c->req, "nonce");
+    _cleanup_error_ struct error *err = NULL;
+    _cleanup_bytes_ struct cas_bytes quote = {0};
+    _cleanup_free_ char *encoded = NULL;
+    uint8_t nonce[SELF_NONCE];
+    uint8_t data[64];
+    json_t *j;
+    int r;
+
+    if (text == NULL || hex_decode(nonce, sizeof(nonce), text, strlen(text)) < 0) {
+        api_error(c->ret, 400, "give ?nonce= with 64 hex digits of your own choice");
+        return;
+    }
+    self_report_data(c->api->key_id, nonce, data);
+    (void)pthread_mutex_lock(&c->api->self_lock);
+    r = self_quote(c->api->attestation_dir, data, &quote, &err);
+    (void)pthread_mutex_unlock(&c->api->self_lock);
+    if (r < 0) {
+        answer_failure(c, -EIO, err);
+        return;
+    }
+    j = json_pack("{s:s, s:o, s:o}", "type", r == 1 ? "sgx-dcap" : "none", "key",
+                  hex_json(c->api->key_id), "nonce", hex_json(nonce));
+    if (r == 1) {
+        encoded = calloc(1, BASE64_SIZE(quote.size) + 1);
+        if (encoded != NULL) {
+            base64_encode(encoded, quote.p, quote.size);
+        }
+        (void)json_object_set_new(j, "quote", json_string(encoded));
+    }
+    answer_json(c->ret, 200, j);
 }
 
 /* ---- sessions ------------------------------------------------------------------------------- */

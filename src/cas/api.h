@@ -4,6 +4,9 @@
 
 /* HTTP requests → service calls → HTTP answers. Knows no sockets. */
 
+#include <pthread.h>
+
+#include "cas/evidence.h"
 #include "cas/http.h"
 #include "cas/listener.h"
 #include "cas/service.h"
@@ -22,7 +25,14 @@ struct api_counters {
 
 struct api {
     struct cas *cas;
-    const char *version;          /* of nacre */
+    struct evidence *evidence;
+    const char *version;         /* of nacre */
+    const char *attestation_dir; /* where the TEE offers evidence: self.h */
+    pthread_mutex_t self_lock;
+    uint8_t key_id[32]; /* of the TLS key */
+    bool provisioning;  /* the door is open */
+    bool tee;           /* CAS itself has evidence */
+    uint64_t started_ms;
     struct api_counters counters; /* atomically */
 };
 

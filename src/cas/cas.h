@@ -20,6 +20,7 @@ struct cas_serve_options {
     const char *const *collateral;
     size_t software_count; /* the same for software roots */
     const char *const *software;
+    const char *attestation_dir;       /* NULL: /dev/attestation */
     unsigned max_connections;          /* 0: 512 */
     unsigned max_connections_per_peer; /* 0: 256 */
     unsigned max_rate;                 /* requests a second and peer; 0: 2000 */

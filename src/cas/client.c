@@ -10,10 +10,13 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/base64.h"
 #include "base/fs.h"
+#include "base/keyid.h"
 #include "base/state_dir.h"
 #include "cas/ca.h"
 #include "cas/cas.h"
+#include "cas/pins.h"
 #include "core/ct.h"
 #include "core/hex.h"
 #include "policy/text.h"
@@ -27,6 +30,9 @@ struct cas_client {
     CURL *curl;
     char *base; /* "https://host:port" */
     char *identity;
+    bool pinned; /* it is known who the server must be */
+    bool has_peer;
+    uint8_t peer[32]; /* the key it has */
 };
 
 struct answer {
@@ -94,31 +100,29 @@ static int make_base(const char *address, char **ret, struct error **err)
 }
 
 /* "sha256//BASE64", as libcurl wants it. */
-static int make_pin(const char *pin, char ret[static 64], struct error **err)
+static int set_pin(struct cas_client *c, const uint8_t key[static 32], struct error **err)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    uint8_t id[33] = {0};
-    uint8_t version = KEY_ID_VERSION_KEY;
-    size_t at;
+    char text[8 + BASE64_SIZE(32) + 1] = "sha256//";
 
-    if (hex_decode(id, 32, pin, strlen(pin)) < 0 &&
-        (key_id_parse(pin, &version, id) < 0 || version != KEY_ID_VERSION_KEY)) {
+    base64_encode(text + 8, key, 32);
+    text[8 + BASE64_SIZE(32)] = '\0';
+    return curl_easy_setopt(c->curl, CURLOPT_PINNEDPUBLICKEY, text) == CURLE_OK
+               ? 0
+               : error_set(err, EOPNOTSUPP, "this libcurl cannot pin keys");
+}
+
+static int parse_pin(const char *pin, uint8_t ret[static 32], struct error **err)
+{
+    uint8_t version = KEY_ID_VERSION_KEY;
+
+    if (hex_decode(ret, 32, pin, strlen(pin)) < 0 &&
+        (key_id_parse(pin, &version, ret) < 0 || version != KEY_ID_VERSION_KEY)) {
         return error_set(
             err, EINVAL,
             "the pin must be the key that 'nacre cas serve' prints (or 64 hex digits), "
             "not '%.80s'",
             pin);
     }
-    at = (size_t)snprintf(ret, 64, "sha256//");
-    for (size_t i = 0; i < 33; i += 3) {
-        const uint32_t w = (uint32_t)id[i] << 16 | (uint32_t)id[i + 1] << 8 | id[i + 2];
-
-        for (int shift = 18; shift >= 0; shift -= 6) {
-            ret[at++] = digits[w >> shift & 63];
-        }
-    }
-    ret[at - 1] = '='; /* 32 bytes: the last digit is padding */
-    ret[at] = '\0';
     return 0;
 }
 
@@ -176,34 +180,50 @@ static int find_identity(struct cas_client *c, const char *given, struct error *
     return access(c->identity, F_OK) == 0 ? 0 : make_identity(c->identity, err);
 }
 
-static int trust(struct cas_client *c, const char *pin, const char *cacert, struct error **err)
+/* Finds the key the server must have. 1 with it, 0: none is known. */
+static int find_pin(const struct cas_client *c, const char *pin, bool has_cert,
+                    uint8_t ret[static 32], struct error **err)
 {
-    char text[64];
-    CURLcode ok = CURLE_OK;
+    int r;
 
-    if (pin == NULL && cacert == NULL) {
-        return error_set(err, EINVAL,
-                         "which key does this CAS have? give --pin KEY (printed by 'nacre cas "
-                         "serve') or --cacert FILE");
-    }
     if (pin != NULL) {
-        int r = make_pin(pin, text, err);
-
-        if (r < 0) {
-            return r;
-        }
-        ok = curl_easy_setopt(c->curl, CURLOPT_PINNEDPUBLICKEY, text);
+        r = parse_pin(pin, ret, err);
+        return r < 0 ? r : 1;
     }
+    return has_cert ? 0 : pins_get(cas_client_address(c), ret, err);
+}
+
+static int trust(struct cas_client *c, const char *pin, const char *cacert, bool learn,
+                 struct error **err)
+{
+    uint8_t key[32];
+    int r = find_pin(c, pin, cacert != NULL, key, err);
+
+    if (r == 0 && cacert == NULL && !learn) {
+        return error_set(err, EINVAL,
+                         "which key does this CAS have? ask it once with 'nacre cas attest %s', or "
+                         "give --pin KEY (printed by 'nacre cas serve') or --cacert FILE",
+                         cas_client_address(c));
+    }
+    c->pinned = r == 1 || cacert != NULL;
+    if (r == 1) {
+        r = set_pin(c, key, err);
+    }
+    if (r < 0) {
+        return r;
+    }
+    (void)curl_easy_setopt(c->curl, CURLOPT_CERTINFO, 1L);
     if (cacert != NULL) {
         (void)curl_easy_setopt(c->curl, CURLOPT_CAINFO, cacert);
         (void)curl_easy_setopt(c->curl, CURLOPT_CAPATH, NULL);
     } else {
         /* The pin alone says who the server is: exactly one key, compared by libcurl after the
-         * handshake and whatever certificate it comes in. Names and issuers could only add keys. */
+         * handshake and whatever certificate it comes in. Names and issuers could only add keys.
+         * Without a pin (learn) whoever asks decides what the key he is shown is worth. */
         (void)curl_easy_setopt(c->curl, CURLOPT_SSL_VERIFYPEER, 0L);
         (void)curl_easy_setopt(c->curl, CURLOPT_SSL_VERIFYHOST, 0L);
     }
-    return ok == CURLE_OK ? 0 : error_set(err, EOPNOTSUPP, "this libcurl cannot pin keys");
+    return 0;
 }
 
 int cas_client_new(const struct cas_client_options *o, struct cas_client **ret, struct error **err)
@@ -221,7 +241,7 @@ int cas_client_new(const struct cas_client_options *o, struct cas_client **ret, 
     r = make_base(first_of(o->address, "NACRE_CAS", "SCONE_CAS_ADDR"), &c->base, err);
     if (r == 0) {
         r = trust(c, first_of(o->pin, "NACRE_CAS_PIN", NULL),
-                  first_of(o->cacert, "NACRE_CAS_CACERT", NULL), err);
+                  first_of(o->cacert, "NACRE_CAS_CACERT", NULL), o->learn, err);
     }
     if (r == 0) {
         r = find_identity(c, first_of(o->identity, "NACRE_IDENTITY", NULL), err);
@@ -255,6 +275,24 @@ struct cas_client *cas_client_free(struct cas_client *c)
         free(c);
     }
     return NULL;
+}
+
+const char *cas_client_address(const struct cas_client *c)
+{
+    return c->base + strlen("https://");
+}
+
+bool cas_client_is_pinned(const struct cas_client *c)
+{
+    return c->pinned;
+}
+
+bool cas_client_peer(const struct cas_client *c, uint8_t ret[static 32])
+{
+    if (c->has_peer) {
+        memcpy(ret, c->peer, sizeof(c->peer));
+    }
+    return c->has_peer;
 }
 
 /* ---- asking --------------------------------------------------------------------------------- */
@@ -331,6 +369,30 @@ static int refusal(long status, const json_t *j, struct error **err)
                      size > 0 ? text : "no reason given");
 }
 
+/* Remembers the key of this exchange; whoever learns it stays with it. */
+static int note_peer(struct cas_client *c, struct error **err)
+{
+    static const char label[] = "Cert:";
+    struct curl_certinfo *info = NULL;
+    struct keyid id;
+
+    if (curl_easy_getinfo(c->curl, CURLINFO_CERTINFO, &info) != CURLE_OK || info == NULL ||
+        info->num_of_certs < 1) {
+        return 0;
+    }
+    for (const struct curl_slist *l = info->certinfo[0]; l != NULL; l = l->next) {
+        if (strncmp(l->data, label, strlen(label)) != 0 ||
+            keyid_from_certificate_pem(l->data + strlen(label), strlen(l->data) - strlen(label),
+                                       &id) < 0) {
+            continue;
+        }
+        c->has_peer = true;
+        memcpy(c->peer, id.spki_hash, sizeof(c->peer));
+        return c->pinned ? 0 : set_pin(c, c->peer, err);
+    }
+    return 0;
+}
+
 static int perform(struct cas_client *c, const char *url, struct answer *a, long *ret_status,
                    struct error **err)
 {
@@ -350,7 +412,7 @@ static int perform(struct cas_client *c, const char *url, struct answer *a, long
         return curl_failure(c, code, detail, err);
     }
     (void)curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, ret_status);
-    return 0;
+    return note_peer(c, err);
 }
 
 int cas_client_ask(struct cas_client *c, const char *method, const char *path, const char *name,

@@ -4,7 +4,8 @@
 
 /*
  * A client of the HTTP API. It talks only to the CAS whose key was pinned (or whose certificate the
- * given file vouches for) and shows its own certificate, made on first use.
+ * given file vouches for) and shows its own certificate, made on first use. Pins come from the
+ * options, the environment, or from what `nacre cas attest` remembered.
  */
 
 #include <jansson.h>
@@ -18,6 +19,7 @@ struct cas_client_options {
     const char *cacert;   /* PEM file; NULL: $NACRE_CAS_CACERT */
     const char *identity; /* PEM file with key and certificate; NULL: $NACRE_IDENTITY, else the one
                              in the state directory */
+    bool learn; /* no pin is needed: the first answer's key is taken, and kept for this client */
 };
 
 struct cas_client;
@@ -31,6 +33,15 @@ static inline void cas_client_freep(struct cas_client **c)
     *c = cas_client_free(*c);
 }
 #define _cleanup_client_ _cleanup_(cas_client_freep)
+
+/* "HOST:PORT" */
+const char *cas_client_address(const struct cas_client *c);
+
+/* True when a pin or a certificate said beforehand who the server must be. */
+bool cas_client_is_pinned(const struct cas_client *c);
+
+/* SHA-256 of the public key the server proved in the last exchange. False: there was none. */
+bool cas_client_peer(const struct cas_client *c, uint8_t ret[static 32]);
 
 /* Asks `path` (and below it `name`, escaped; may be NULL; then `query`, may be NULL). With a `body`
  * of `size` bytes. Returns 0 with the answer's JSON (may be given as NULL). Refusals by the server:

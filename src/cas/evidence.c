@@ -443,8 +443,8 @@ void evidence_summary(struct evidence *e, struct evidence_summary *ret)
 
 /* ---- verifying ------------------------------------------------------------------------------ */
 
-/* The set is about other platforms, and another one may know this one. More than 0, and the more the
- * further the verifier got: the furthest reason says most. */
+/* The set is about other platforms, and another one may know this one. More than 0, and the more
+ * the further the verifier got: the furthest reason says most. */
 static unsigned other_platform(enum att_code code)
 {
     switch (code) {

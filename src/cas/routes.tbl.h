@@ -11,6 +11,9 @@
 X(GET, "/v1/version", version, Version, "version of CAS and of the session language")
 X(GET, "/v1/health/live", live, Status, "200 while the process answers")
 X(GET, "/v1/health/ready", ready, Status, "200 while the store answers too, else 503")
+X(GET, "/v1/status", status, CasStatus, "what this CAS is and has: key, sessions, collateral, uptime")
+X(GET, "/v1/attest", attest, Attest,
+  "evidence of CAS itself, bound to its TLS key and to the caller's ?nonce= of 64 hex digits")
 X(GET, "/metrics", metrics, Text, "Prometheus metrics")
 X(GET, "/v1/openapi.json", openapi, Any, "this document")
 X(GET, "/v1/audit", audit, Audit, "number and hash of the newest line of the audit log")

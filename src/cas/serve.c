@@ -15,6 +15,7 @@
 
 #include "attest/verifier.h"
 #include "base/alloc.h"
+#include "cas/self.h"
 #include "cas/server_internal.h"
 #include "policy/text.h"
 
@@ -34,7 +35,7 @@ static void describe_collateral(struct server *s, char *ret, size_t size)
     struct evidence_summary sum;
     char until[32];
 
-    evidence_summary(s->evidence, &sum);
+    evidence_summary(s->api.evidence, &sum);
     if (sum.sets == 0) {
         (void)snprintf(ret, size,
                        "no collateral: only sessions with mode: none can be provisioned "
@@ -52,7 +53,8 @@ static void reload_collateral(struct server *s, bool asked)
 {
     _cleanup_error_ struct error *err = NULL;
     char text[256];
-    int r = asked ? evidence_reload(s->evidence, &err) : evidence_refresh(s->evidence, &err);
+    int r =
+        asked ? evidence_reload(s->api.evidence, &err) : evidence_refresh(s->api.evidence, &err);
 
     if (r < 0) {
         fprintf(stderr, "nacre cas: collateral not reloaded, what was read before stays: %s\n",
@@ -103,6 +105,22 @@ static int make_services(struct server *s, struct error **err)
     return r;
 }
 
+/* Is there a TEE that says so? One that is there and does not work is an error now rather than a
+ * client's riddle later. */
+static int look_at_self(struct server *s, struct error **err)
+{
+    const uint8_t zeros[64] = {0};
+    _cleanup_bytes_ struct cas_bytes quote = {0};
+    int r = self_quote(s->api.attestation_dir, zeros, &quote, err);
+
+    if (r < 0) {
+        (void)error_wrap(err, "this CAS runs in a TEE that gives no evidence");
+        return r;
+    }
+    s->api.tee = r == 1;
+    return 0;
+}
+
 static int open_doors(struct server *s, const struct cas_serve_options *o, struct error **err)
 {
     struct listener_options lo = {
@@ -146,9 +164,13 @@ static void say_hello(struct server *s)
     describe_collateral(s, text, sizeof(text));
     fprintf(stderr,
             "nacre cas: %s\n"
+            "nacre cas: %s\n"
             "nacre cas: key to pin: %s\n"
             "nacre cas: certificate for --cacert: %s\n",
-            text, key, s->home.cert_path);
+            text,
+            s->api.tee ? "runs in a TEE: 'nacre cas attest' shows clients which"
+                       : "runs in no TEE: whoever is root on this machine can read every secret",
+            key, s->home.cert_path);
     (void)fflush(stderr);
 }
 
@@ -237,10 +259,13 @@ static int serve(struct server *s, const struct cas_serve_options *o, struct err
     int r = cas_home_open(o->dir, o->name_count, o->names, &s->home, err);
 
     if (r == 0) {
-        r = evidence_new(&eo, &s->evidence, err);
+        r = evidence_new(&eo, &s->api.evidence, err);
     }
     if (r == 0) {
         r = make_services(s, err);
+    }
+    if (r == 0) {
+        r = look_at_self(s, err);
     }
     if (r == 0) {
         r = open_doors(s, o, err);
@@ -254,6 +279,8 @@ static int serve(struct server *s, const struct cas_serve_options *o, struct err
     if (r < 0) {
         return r;
     }
+    memcpy(s->api.key_id, s->home.key_id, sizeof(s->api.key_id));
+    s->api.provisioning = s->provisioning != NULL;
     say_hello(s);
     loop(s, signals);
     if (!stop(s)) {
@@ -265,13 +292,21 @@ static int serve(struct server *s, const struct cas_serve_options *o, struct err
 
 int cas_serve(const struct cas_serve_options *o, struct error **err)
 {
-    struct server s = {.api.version = o->version};
+    struct server s = {
+        .api =
+            {
+                .version = o->version,
+                .attestation_dir = o->attestation_dir != NULL ? o->attestation_dir : SELF_DIR,
+                .self_lock = PTHREAD_MUTEX_INITIALIZER,
+                .started_ms = tls_now_ms(),
+            },
+    };
     int r = serve(&s, o, err);
 
     listener_free(s.provisioning);
     listener_free(s.listener);
     cas_freep(&s.api.cas);
-    evidence_freep(&s.evidence);
+    evidence_freep(&s.api.evidence);
     tls_context_free(s.tls);
     tls_context_free(s.provision_tls);
     cas_home_clear(&s.home);

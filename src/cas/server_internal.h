@@ -12,7 +12,6 @@
 
 struct server {
     struct api api;
-    struct evidence *evidence;
     struct tls_context *tls;           /* of the API */
     struct tls_context *provision_tls; /* of provisioning */
     struct listener *listener;

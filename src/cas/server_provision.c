@@ -91,7 +91,7 @@ static void provision(struct server *s, struct conn *c, const struct accepted *a
     if (r == 0) {
         provision_report_data(exporter, req.session, req.service, expected);
         ct_wipe(exporter, sizeof(exporter));
-        r = cas_provision(s->api.cas, s->evidence, &call, &result, &err);
+        r = cas_provision(s->api.cas, s->api.evidence, &call, &result, &err);
     }
     if (r == 0) {
         const struct conn_answer ok = {

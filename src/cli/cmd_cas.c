@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright 2026 The nacre authors */
-#include "cli/cas_verbs.h"
+#include "cli/cas_service_verbs.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -9,8 +9,7 @@
 #include "cas/cas.h"
 #include "softsgx/root.h"
 
-/* Puts the collateral of this machine's software root in the place of "local". */
-static int use_local_root(struct arg_list *roots, char **ret_path, struct error **err)
+int cas_use_local_root(struct arg_list *roots, char **ret_path, struct error **err)
 {
     for (size_t i = 0; i < roots->count; i++) {
         _cleanup_soft_root_ struct soft_root *root = NULL;
@@ -65,6 +64,8 @@ static int cas_serve_verb(int argc, char **argv, struct error **err)
         {"software-root", 0, ARG_LIST, "DIR|local",
          "collateral of a software root, as softsgx root --export makes it; local: this machine's",
          &roots},
+        {"attestation", 0, ARG_STRING, "DIR",
+         "where a TEE offers evidence of this CAS (default /dev/attestation)", &o.attestation_dir},
         {"name", 0, ARG_LIST, "NAME", "host name or address for the certificate, at first start",
          &names},
         {"max-connections", 0, ARG_U64, "N", "open at once (default 512)", &connections},
@@ -98,7 +99,7 @@ static int cas_serve_verb(int argc, char **argv, struct error **err)
         (void)error_set(err, EINVAL, "a limit is out of all proportion");
         return CLI_USAGE;
     }
-    r = use_local_root(&roots, &local, err);
+    r = cas_use_local_root(&roots, &local, err);
     if (r < 0) {
         return CLI_FAILED;
     }
@@ -115,7 +116,9 @@ static int cas_serve_verb(int argc, char **argv, struct error **err)
 }
 
 static const struct cli_verb verbs[] = {
+    {"attest", cas_attest_verb, "find out whether a CAS is the one you mean; remember its key"},
     {"serve", cas_serve_verb, "run it in the foreground"},
+    {"status", cas_status_verb, "say how a CAS is"},
 };
 
 int cmd_cas(int argc, char **argv, struct error **err)
