@@ -171,6 +171,26 @@ class Start(Bundle):
             p.send_signal(signal.SIGTERM)
             self.assertEqual(p.wait(20), 128 + signal.SIGTERM)
 
+    def test_the_application_attests_itself(self):
+        def look():
+            return dict(line.split(" ") for line in self.run_document(self.document("attest")).splitlines())
+        got = look()
+        quote = bytes.fromhex(got["quote"])
+        self.assertEqual(quote[48 + 64:48 + 96].hex(), self.made["mrenclave"])
+        self.assertEqual(quote[48 + 320:48 + 384], b"application's own".ljust(64, b"\0"))
+        r = subprocess.run([NACRE, "quote", "show", "--json", "-"], input=quote, stdout=subprocess.PIPE, check=False)
+        self.assertIn(self.made["mrenclave"].encode(), r.stdout)
+        report = bytes.fromhex(got["report"])
+        self.assertEqual((len(report), report[64:96].hex()), (432, self.made["mrenclave"]))
+        target = bytes.fromhex(got["my_target_info"])
+        self.assertEqual((len(target), target[:32].hex()), (512, self.made["mrenclave"]))
+        self.assertEqual(bytes.fromhex(got["attestation_type"]), b"dcap")
+        keys = [got["keys/_sgx_mrenclave"], got["keys/_sgx_mrsigner"]]
+        self.assertEqual([len(k) for k in keys], [32, 32])
+        self.assertNotEqual(keys[0], keys[1])
+        again = look()
+        self.assertEqual([again["keys/_sgx_mrenclave"], again["keys/_sgx_mrsigner"]], keys)
+
     def test_the_label_is_said_once(self):
         self.script(("answer", http(200, self.document("exit", "0"))))
         self.assertEqual(self.start().stderr.count(b"softsgx: SGX is emulated"), 1)

@@ -7,6 +7,7 @@
 #include <asm/termbits.h>
 #include <linux/magic.h>
 
+#include "libos/fs/devfs/attestation.h"
 #include "libos/fs/fd_table.h"
 #include "libos/fs/poll.h"
 #include "libos/fs/pseudo.h"
@@ -229,6 +230,7 @@ static const struct pseudo_entry g_dev[] = {
     {.name = "stderr", .mode = S_IFLNK | 0777, .link = link_stream, .arg = 3},
     {.name = "fd", .mode = S_IFLNK | 0777, .link = link_fd},
     {.name = "ptmx", .mode = S_IFLNK | 0777, .link = link_ptmx},
+    {.name = "attestation", .mode = S_IFDIR | 0755, .entries = attestation_entries},
     {.name = "pts", .mode = S_IFDIR | 0755, .entries = g_pts},
     {.name = "shm", .mode = S_IFDIR | 01777, .entries = g_empty},
     {.name = "mqueue", .mode = S_IFDIR | 01777, .entries = g_empty},
