@@ -155,7 +155,6 @@ static void tar_header(uint8_t block[static TAR_BLOCK], const char *name, unsign
 /* /many/DIR/FILE: a thousand files a directory, each with its own name in it. */
 static int tar_many(uint32_t count, const char *path, struct error **err)
 {
-    _cleanup_free_ char *buffer = NULL;
     FILE *f = fopen(path, "we");
     bool bad = f == NULL;
 

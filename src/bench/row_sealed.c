@@ -22,7 +22,7 @@
 #define CHUNK      (128u << 10) /* what programs/ops.c reads at once */
 #define BLOCK      4096u
 #define OPS_STATIC "../bench/bench_ops_static"
-#define DEEP       "usr/lib/nacre/bench"
+#define DEEP       "/usr/lib/nacre/bench"
 
 struct sealed_state {
     struct bench_image image;
@@ -69,9 +69,8 @@ static int write_big(const char *path, struct error **err)
 /* The directory that becomes the image. */
 static int make_root(const char *root, const char *ops, const char *big, struct error **err)
 {
-    static const char *const dirs[] = {"", "/tmp", "/proc", "/dev", "/" DEEP};
+    static const char *const dirs[] = {"", "/tmp", "/proc", "/dev", DEEP};
     _cleanup_free_ char *to = NULL;
-    _cleanup_free_ char *list[ARRAY_COUNT(dirs)] = {NULL};
     int r = 0;
 
     for (size_t i = 0; i < ARRAY_COUNT(dirs) && r == 0; i++) {
@@ -115,7 +114,7 @@ static int setup(const struct bench_context *c, const char *work, void **ret_sta
         r = bench_printf(&root, err, "%s/sealed-root", c->state_dir);
     }
     if (r == 0) {
-        r = bench_printf(&s->native_file, err, "%s/" DEEP "/big", root);
+        r = bench_printf(&s->native_file, err, "%s" DEEP "/big", root);
     }
     if (r == 0 && access(s->native_file, R_OK) < 0) {
         r = make_root(root, s->program.path, s->native_file, err);
@@ -130,7 +129,7 @@ static int setup(const struct bench_context *c, const char *work, void **ret_sta
         s->program.options = s->image.options;
         s->program.inside_path = "/ops";
         s->program.file = s->native_file;
-        s->program.inside_file = "/" DEEP "/big";
+        s->program.inside_file = DEEP "/big";
         r = bench_ops_prepare(c, &s->program, err);
     }
     if (r < 0) {

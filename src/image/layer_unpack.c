@@ -10,9 +10,9 @@
 #include <zstd.h>
 
 #include "base/alloc.h"
+#include "image/digest_ring.h"
 #include "image/holes.h"
 
-#define IN_SIZE             (256u * 1024)
 #define OUT_SIZE            (512u * 1024)
 /* zstd frames may ask for any window; this bounds the memory (27 is what `zstd --long` makes). */
 #define ZSTD_WINDOW_LOG_MAX 27
@@ -25,7 +25,7 @@ struct layer_unpack {
     const struct img_progress *progress;
     uint64_t at; /* bytes of the region read */
     uint64_t produced;
-    struct sha256 digest;
+    struct digest_ring *ring;
     enum packing packing;
     bool ended;
     bool in_frame; /* a compressed member has begun and not ended */
@@ -33,7 +33,7 @@ struct layer_unpack {
     size_t in_size;
     struct inflate_state *gzip;
     ZSTD_DCtx *zstd;
-    uint8_t in[IN_SIZE];
+    const uint8_t *in; /* the last buffer of the ring */
 };
 
 struct layer_unpack *layer_unpack_free(struct layer_unpack *s)
@@ -41,6 +41,7 @@ struct layer_unpack *layer_unpack_free(struct layer_unpack *s)
     if (s != NULL) {
         free(s->gzip);
         (void)ZSTD_freeDCtx(s->zstd);
+        (void)digest_ring_free(s->ring);
         free(s);
     }
     return NULL;
@@ -52,8 +53,9 @@ static int fill(struct layer_unpack *s, struct error **err)
     const struct img_region *r = &s->layer->region;
 
     while (s->in_at == s->in_size && s->at < r->size) {
-        const size_t want = (size_t)MIN(r->size - s->at, (uint64_t)IN_SIZE);
-        ssize_t n = pread(r->fd, s->in, want, (off_t)(r->offset + s->at));
+        const size_t want = (size_t)MIN(r->size - s->at, (uint64_t)DIGEST_RING_BUFFER);
+        uint8_t *in = digest_ring_next(s->ring);
+        ssize_t n = pread(r->fd, in, want, (off_t)(r->offset + s->at));
 
         if (n < 0 && errno == EINTR) {
             continue;
@@ -65,7 +67,8 @@ static int fill(struct layer_unpack *s, struct error **err)
             return error_set(err, EBADMSG, "%s is cut off after %llu of %llu bytes", s->layer->name,
                              (unsigned long long)s->at, (unsigned long long)r->size);
         }
-        sha256_update(&s->digest, s->in, (size_t)n);
+        digest_ring_push(s->ring, (size_t)n);
+        s->in = in;
         s->at += (uint64_t)n;
         s->in_at = 0;
         s->in_size = (size_t)n;
@@ -79,12 +82,13 @@ static int fill(struct layer_unpack *s, struct error **err)
 /* The content decides, not the media type: engines have written wrong ones. */
 static int detect(struct layer_unpack *s, struct error **err)
 {
-    const uint8_t *p = s->in;
+    const uint8_t *p;
     int r = fill(s, err);
 
     if (r < 0) {
         return r;
     }
+    p = s->in;
     if (s->in_size >= 2 && p[0] == 0x1f && p[1] == 0x8b) {
         s->packing = PACKING_GZIP;
         s->gzip = malloc(sizeof(*s->gzip));
@@ -122,8 +126,11 @@ int layer_unpack_open(const struct img_layer *layer, struct img_budget *budget,
     s->layer = layer;
     s->budget = budget;
     s->progress = progress;
-    sha256_init(&s->digest);
-    r = detect(s, err);
+    r = digest_ring_new(layer->region.size, &s->ring, err);
+    if (r == 0) {
+        s->in = digest_ring_next(s->ring);
+        r = detect(s, err);
+    }
     if (r < 0) {
         return r;
     }
@@ -181,7 +188,7 @@ static int read_gzip(struct layer_unpack *s, uint8_t *dst, size_t cap, size_t *r
         if (s->ended) {
             break;
         }
-        z->next_in = s->in + s->in_at;
+        z->next_in = (uint8_t *)(uintptr_t)(s->in + s->in_at); /* isa-l only reads it */
         z->avail_in = (uint32_t)(s->in_size - s->in_at);
         z->next_out = dst;
         z->avail_out = (uint32_t)cap;
@@ -295,5 +302,5 @@ int layer_unpack_read(struct layer_unpack *s, uint8_t *dst, size_t cap, size_t *
 
 void layer_unpack_digest(struct layer_unpack *s, uint8_t ret[static SHA256_SIZE])
 {
-    sha256_final(&s->digest, ret);
+    digest_ring_finish(s->ring, ret);
 }

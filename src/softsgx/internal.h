@@ -39,8 +39,9 @@
 #define EPCM_HOST_SHIFT 16
 #define EPCM_HOST_MASK  (7ull << EPCM_HOST_SHIFT)
 #define EPCM_CLOSED     (1ull << 20) /* the host maps this page without any access */
-#define EPCM_ENTERED    (1ull << 21) /* EENTER relies on it as an SSA frame: changes bump the epoch \
-                                      */
+#define EPCM_ENTERED                                                            \
+    (1ull << 21) /* EENTER relies on it as an SSA frame: changes bump the epoch \
+                  */
 #define EPCM_STAY_MASK  (EPCM_HOST_MASK | EPCM_CLOSED) /* what outlives the page */
 #define EPCM_SLOT_SHIFT 32                             /* PT_TCS: index of the soft_tcs */
 
@@ -175,7 +176,7 @@ struct soft_thread {
     struct sgx_enclave *flush_enclave;
     uint64_t flush_first, flush_last; /* page numbers, inclusive */
     uint64_t deferred_mask;
-    volatile uint32_t hold; /* in host code that holds the enclave's lock: signals wait */
+    volatile uint32_t hold;        /* in host code that holds the enclave's lock: signals wait */
     uint64_t fault_rip, fault_cr2; /* the last fault that was answered with "try again" */
     uint32_t fault_count;
     stack_t old_stack;

@@ -54,13 +54,13 @@ static double now(void)
 
 int main(int argc, char **argv)
 {
-    const int round = argc > 1 ? atoi(argv[1]) : 0;
+    const int round = argc > 1 ? (int)strtol(argv[1], NULL, 10) : 0;
     void *(*const kinds[])(void *) = {compute, sleep_long, wait_for_byte};
     char next[8];
     char when[32];
 
     if (argc > 2) {
-        printf("round %d, in time %d\n", round, now() - atof(argv[2]) < 3);
+        printf("round %d, in time %d\n", round, now() - strtod(argv[2], NULL) < 3);
     }
     fflush(stdout);
     if (pipe(g_pipe) < 0) {
