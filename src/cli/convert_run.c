@@ -417,6 +417,12 @@ static void print_human(const struct run *r, const struct convert_result *res)
     fprintf(stderr, "%s: %" PRIu64 " names, %s of files, sealed into %s: %s\n", r->program,
             res->names, format_bytes(res->file_bytes, files, sizeof(files)),
             format_bytes(res->sealed_size, image, sizeof(image)), r->a->to);
+    if (res->plain_names > 0) {
+        fprintf(stderr,
+                "  unprotected %" PRIu64 " names stay outside the seal: the host can read and "
+                "change them\n",
+                res->plain_names);
+    }
     hex_encode(hex, res->mrenclave, 32);
     fprintf(stderr, "  mrenclave   %s\n", hex);
     hex_encode(hex, res->mrsigner, 32);

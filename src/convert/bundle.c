@@ -178,11 +178,12 @@ int bundle_check_lists(const struct convert_options *o, struct error **err)
 }
 
 int bundle_measure(const struct convert_options *o, struct bundle *b, const char *session,
-                   const uint8_t sealed_root[static 32], struct error **err)
+                   const uint8_t sealed_root[static 32], bool host_below, struct error **err)
 {
     struct manifest_header h = {
         .flags = MANIFEST_SEALED_ROOT | MANIFEST_AGENT | MANIFEST_SESSION |
-                 (o->cas_key != NULL ? MANIFEST_CAS_KEY : 0),
+                 (o->cas_key != NULL ? MANIFEST_CAS_KEY : 0) |
+                 (host_below ? MANIFEST_HOST_BELOW : 0),
     };
     struct loader_image image = {.elf = b->libos.data, .elf_size = b->libos.size};
     struct loader_measurement m;

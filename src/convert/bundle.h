@@ -39,7 +39,7 @@ void bundle_done(struct bundle *b);
 /* Writes the manifest and measures the enclave with it. */
 [[nodiscard]] int bundle_measure(const struct convert_options *o, struct bundle *b,
                                  const char *session, const uint8_t sealed_root[static 32],
-                                 struct error **err);
+                                 bool host_below, struct error **err);
 
 /* Signs as `o` says. -EALREADY: the bytes to be signed were written. */
 [[nodiscard]] int bundle_sign(const struct convert_options *o, struct bundle *b,

@@ -35,6 +35,8 @@ char *command_join(const struct command *c);
                                   struct error **err);
 
 #define PROGRAM_SHEBANGS_MAX 4u /* as Linux */
+/* Where programs are looked for when there is no PATH. */
+#define PROGRAM_DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 struct program {
     struct rootfs_file file;        /* what the name leads to */

@@ -9,7 +9,9 @@
 
 #include "base/alloc.h"
 #include "convert/bundle.h"
+#include "convert/closure.h"
 #include "convert/command.h"
+#include "convert/partial.h"
 #include "convert/session.h"
 #include "convert/target.h"
 #include "convert/user.h"
@@ -37,6 +39,10 @@ struct conversion {
     const char *service;
     char full_name[POL_NAME_MAX + 1];
     uint8_t salt[SEALED_SALT_SIZE];
+    bool is_partial;        /* only a part is sealed */
+    int below_fd;           /* the rest, as a layer */
+    struct img_layer below; /* borrows below_fd */
+    uint64_t below_names;
 };
 
 static void conversion_done(struct conversion *c)
@@ -44,6 +50,7 @@ static void conversion_done(struct conversion *c)
     img_source_freep(&c->source);
     secret_freep(&c->key);
     closep(&c->sealed.fd);
+    closep(&c->below_fd);
     pol_freep(&c->session);
     image_config_done(&c->config);
     command_done(&c->command);
@@ -127,66 +134,27 @@ static int open_source(struct conversion *c, struct error **err)
     return r;
 }
 
-/* ---- sealing -------------------------------------------------------------------------------- */
-
-static int take_key(void *ctx, const uint8_t key[static SEALED_KEY_SIZE], struct error **err)
-{
-    struct conversion *c = ctx;
-    int r = secret_copy(key, SEALED_KEY_SIZE, &c->key);
-
-    return r < 0 ? error_set_errno(err, -r, "keeping the sealing key") : 0;
-}
-
-/* With a master key and no salt the salt follows from both, so that nothing is left to chance. The
- * source's digest goes in keyed: the salt is public and must not tell what was converted. */
-static const uint8_t *choose_salt(struct conversion *c)
-{
-    struct hmac_sha256 h;
-
-    if (c->o->salt != NULL || c->o->master == NULL) {
-        return c->o->salt;
-    }
-    hmac_sha256_init(&h, c->o->master, SEALED_KEY_SIZE);
-    hmac_sha256_update(&h, SALT_LABEL, sizeof(SALT_LABEL));
-    hmac_sha256_update(&h, c->source->digest, strlen(c->source->digest));
-    hmac_sha256_final(&h, c->salt);
-    return c->salt;
-}
-
-static int seal(struct conversion *c, struct error **err)
-{
-    const struct convert_options *o = c->o;
-    const struct img_seal_options options = {
-        .master = o->master,
-        .salt = choose_salt(c),
-        .unpacked_max = o->unpacked_max,
-        .progress = phase(o, "sealing", 2 * c->source->layers_size),
-        .key_ready = take_key,
-        .key_ctx = c,
-        .scratch = true,
-    };
-    int r = img_seal(c->source, c->target.path, &options, &c->sealed, err);
-
-    (void)phase(o, NULL, 0);
-    if (r == 0 && c->sealed.stats.xattrs_skipped > 0) {
-        note(o, "%llu extended attributes with prefixes Linux does not have were left out",
-             (unsigned long long)c->sealed.stats.xattrs_skipped);
-    }
-    return r;
-}
-
 /* ---- the program ---------------------------------------------------------------------------- */
+
+/* As the service will see it: the image's, or what --env says. */
+static const char *variable_of(const struct conversion *c, const char *name)
+{
+    const char *value = image_config_getenv(&c->config, name);
+    const size_t n = strlen(name);
+
+    for (size_t i = 0; i < c->o->env.count; i++) {
+        const char *s = c->o->env.items[i];
+
+        if (strncmp(s, name, n) == 0 && s[n] == '=') {
+            value = s + n + 1;
+        }
+    }
+    return value;
+}
 
 static const char *path_of(const struct conversion *c)
 {
-    const char *path = image_config_getenv(&c->config, "PATH");
-
-    for (size_t i = 0; i < c->o->env.count; i++) {
-        if (strncmp(c->o->env.items[i], "PATH=", 5) == 0) {
-            path = c->o->env.items[i] + 5;
-        }
-    }
-    return path;
+    return variable_of(c, "PATH");
 }
 
 static int replace_word(struct command *c, const char *word, struct error **err)
@@ -265,6 +233,189 @@ static int settle_command(struct conversion *c, const struct rootfs *fs, struct 
     return r < 0 ? r : replace_word(&c->command, c->program->name, err);
 }
 
+/* ---- sealing a part ------------------------------------------------------------------------- */
+
+/* A #! line with env: the program it looks for in PATH, or NULL. Malloc'd. */
+static int env_program(const struct rootfs *fs, const struct rootfs_file *script, char **ret,
+                       struct error **err)
+{
+    char head[257] = {0};
+    const char *p = head + 2;
+    size_t size;
+    int r = fs->read(fs->ctx, &script->node, 0, head, sizeof(head) - 1, &size, err);
+
+    *ret = NULL;
+    if (r < 0 || head[0] != '#' || head[1] != '!') {
+        return r;
+    }
+    head[strcspn(head, "\n")] = '\0';
+    p += strspn(p, " \t");
+    if (strstr(p, "/env ") == NULL) {
+        return 0;
+    }
+    p = strstr(p, "/env ") + 5;
+    p += strspn(p, " \t");
+    p += strncmp(p, "-S", 2) == 0 ? 2 + strspn(p + 2, " \t") : 0;
+    *ret = strndup(p, strcspn(p, " \t\r"));
+    return *ret == NULL ? error_set_errno(err, ENOMEM, "reading %.200s", script->path) : 0;
+}
+
+/* The directories of PATH that come before the one a program is in could be given one by a host. */
+static int close_path(const struct conversion *c, struct partial *p, const char *word,
+                      struct error **err)
+{
+    const char *path = path_of(c);
+    int r = 0;
+
+    path = path == NULL ? PROGRAM_DEFAULT_PATH : path;
+    for (; r == 0 && *path != '\0'; path += strcspn(path, ":"), path += *path == ':') {
+        char dir[ROOTFS_PATH_MAX + 1];
+        const int n = snprintf(dir, sizeof(dir), "%.*s", (int)strcspn(path, ":"), path);
+
+        if (n > 0 && (size_t)n < sizeof(dir) && dir[0] == '/') {
+            r = partial_hide(p, dir, word, err);
+        }
+    }
+    return r;
+}
+
+static int seal_program(struct conversion *c, struct partial *p, const char *word,
+                        struct error **err)
+{
+    const struct closure_options o = {
+        .program = c->program,
+        .library_path = variable_of(c, "LD_LIBRARY_PATH"),
+        .preload = variable_of(c, "LD_PRELOAD"),
+    };
+    _cleanup_free_ char *behind_env = NULL;
+    int r;
+
+    p->marking = true;
+    r = find(c, &p->fs, word, err);
+    p->marking = false;
+    r = r < 0 ? r : closure_seal(p, &o, err);
+    r = r < 0 ? r : env_program(&p->fs, &c->program->file, &behind_env, err);
+    if (r == 0 && behind_env != NULL && strcmp(behind_env, word) != 0) {
+        r = close_path(c, p, behind_env, err);
+        r = r < 0 ? r : seal_program(c, p, behind_env, err); /* no script: nothing behind it */
+    }
+    return r;
+}
+
+/* What the command names and the seal does not have is the host's: worth a word. */
+static void warn_of_arguments(const struct conversion *c, const struct partial *p)
+{
+    _cleanup_free_ struct rootfs_file *f = malloc(sizeof(*f));
+
+    for (size_t i = 1; f != NULL && i < c->command.count; i++) {
+        const char *word = c->command.words[i];
+
+        if (word[0] == '/' && rootfs_resolve(&p->fs, "/", word, f, NULL) == 0 &&
+            (p->tree->entries[partial_entry(&f->node)].mark & PARTIAL_SEALED) == 0) {
+            note(c->o, "%.300s, which the command names, stays unprotected; add --dir for it",
+                 word);
+        }
+    }
+}
+
+static int choose_part(struct conversion *c, struct partial *p, struct error **err)
+{
+    const struct convert_options *o = c->o;
+    int r = 0;
+
+    if (o->dirs.count == 0) {
+        partial_seal_all(p);
+    }
+    for (size_t i = 0; r == 0 && i < o->dirs.count; i++) {
+        r = partial_seal(p, o->dirs.items[i], err);
+        if (r < 0) {
+            (void)error_wrap(err, "--dir");
+        }
+    }
+    for (size_t i = 0; r == 0 && i < o->plain.count; i++) {
+        r = partial_unseal(p, o->plain.items[i], err);
+        if (r < 0) {
+            (void)error_wrap(err, "--plain");
+        }
+    }
+    return r;
+}
+
+/* Called between the two readings of the layers: names and sizes are known, nothing is written. */
+static int split(void *ctx, const struct img_source *source, struct img_tree *t, struct error **err)
+{
+    struct conversion *c = ctx;
+    _cleanup_partial_ struct partial p;
+    const struct img_progress silent = {0};
+    int r = partial_init(&p, source, t, c->o->unpacked_max);
+
+    p.note = c->o->note;
+    p.note_ctx = c->o->ui_ctx;
+    r = r < 0 ? r : settle_command(c, &p.fs, err);
+    r = r < 0 ? r : user_resolve(&p.fs, c->config.user, &c->user, err);
+    r = r < 0 ? r : choose_part(c, &p, err);
+    if (r == 0 && c->o->binary != NULL) {
+        r = seal_program(c, &p, c->o->binary, err);
+    }
+    r = r < 0 ? r : seal_program(c, &p, c->command.words[0], err);
+    r = r < 0 ? r : partial_settle_links(&p, err);
+    if (r == 0) {
+        warn_of_arguments(c, &p);
+        r = partial_split(&p, &silent, &c->below_fd, &c->below, &c->below_names, err);
+    }
+    return r;
+}
+
+/* ---- sealing -------------------------------------------------------------------------------- */
+
+static int take_key(void *ctx, const uint8_t key[static SEALED_KEY_SIZE], struct error **err)
+{
+    struct conversion *c = ctx;
+    int r = secret_copy(key, SEALED_KEY_SIZE, &c->key);
+
+    return r < 0 ? error_set_errno(err, -r, "keeping the sealing key") : 0;
+}
+
+/* With a master key and no salt the salt follows from both, so that nothing is left to chance. The
+ * source's digest goes in keyed: the salt is public and must not tell what was converted. */
+static const uint8_t *choose_salt(struct conversion *c)
+{
+    struct hmac_sha256 h;
+
+    if (c->o->salt != NULL || c->o->master == NULL) {
+        return c->o->salt;
+    }
+    hmac_sha256_init(&h, c->o->master, SEALED_KEY_SIZE);
+    hmac_sha256_update(&h, SALT_LABEL, sizeof(SALT_LABEL));
+    hmac_sha256_update(&h, c->source->digest, strlen(c->source->digest));
+    hmac_sha256_final(&h, c->salt);
+    return c->salt;
+}
+
+static int seal(struct conversion *c, struct error **err)
+{
+    const struct convert_options *o = c->o;
+    const struct img_seal_options options = {
+        .master = o->master,
+        .salt = choose_salt(c),
+        .unpacked_max = o->unpacked_max,
+        .progress = phase(o, "sealing", 2 * c->source->layers_size),
+        .key_ready = take_key,
+        .key_ctx = c,
+        .shape = c->is_partial ? split : NULL,
+        .shape_ctx = c,
+        .scratch = true,
+    };
+    int r = img_seal(c->source, c->target.path, &options, &c->sealed, err);
+
+    (void)phase(o, NULL, 0);
+    if (r == 0 && c->sealed.stats.xattrs_skipped > 0) {
+        note(o, "%llu extended attributes with prefixes Linux does not have were left out",
+             (unsigned long long)c->sealed.stats.xattrs_skipped);
+    }
+    return r;
+}
+
 /* Everything above is asked of the image as it was sealed: what is checked is what will run. */
 static int check_sealed(struct conversion *c, struct error **err)
 {
@@ -283,6 +434,9 @@ static int check_sealed(struct conversion *c, struct error **err)
         return r;
     }
     rootfs_sealed(&erofs, file, &fs);
+    if (c->is_partial) { /* settled before it was split: the program must be on this side */
+        return find(c, &fs, c->command.words[0], err);
+    }
     r = settle_command(c, &fs, err);
     return r < 0 ? r : user_resolve(&fs, c->config.user, &c->user, err);
 }
@@ -379,6 +533,8 @@ static int write_out(struct conversion *c, struct error **err)
         .sealed_root = c->sealed.root,
         .sealed_fd = c->sealed.fd,
         .sealed_size = (uint64_t)lseek(c->sealed.fd, 0, SEEK_END),
+        .below = &c->below,
+        .below_count = c->is_partial ? 1 : 0,
         .ready = store_session,
         .ready_ctx = c,
     };
@@ -393,14 +549,19 @@ static int write_out(struct conversion *c, struct error **err)
 
 int convert_image(const struct convert_options *o, struct convert_result *ret, struct error **err)
 {
-    _cleanup_conversion_ struct conversion c = {.o = o, .sealed = {.fd = -1}};
+    _cleanup_conversion_ struct conversion c = {
+        .o = o,
+        .sealed = {.fd = -1},
+        .below_fd = -1,
+        .is_partial = o->dirs.count > 0 || o->plain.count > 0,
+    };
     struct convert_result res = {0};
     int r = check_options(o, &c, err);
 
     r = r < 0 ? r : open_source(&c, err);
     r = r < 0 ? r : seal(&c, err);
     r = r < 0 ? r : check_sealed(&c, err);
-    r = r < 0 ? r : bundle_measure(o, &c.bundle, c.full_name, c.sealed.root, err);
+    r = r < 0 ? r : bundle_measure(o, &c.bundle, c.full_name, c.sealed.root, c.is_partial, err);
     if (r < 0) {
         return r;
     }
@@ -418,6 +579,7 @@ int convert_image(const struct convert_options *o, struct convert_result *ret, s
     }
     memcpy(res.mrsigner, c.bundle.mrsigner, sizeof(res.mrsigner));
     res.names = c.sealed.names;
+    res.plain_names = c.below_names;
     res.file_bytes = c.sealed.file_bytes;
     res.sealed_size = (uint64_t)lseek(c.sealed.fd, 0, SEEK_END);
     (void)snprintf(res.session, sizeof(res.session), "%s", c.full_name);

@@ -11,10 +11,9 @@
 #include "base/alloc.h"
 #include "convert/command.h"
 
-#define HEAD_SIZE    256u /* BINPRM_BUF_SIZE: what Linux looks at for a #! line */
-#define PHDRS_MAX    256u
-#define INTERP_MAX   256u
-#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define HEAD_SIZE  256u /* BINPRM_BUF_SIZE: what Linux looks at for a #! line */
+#define PHDRS_MAX  256u
+#define INTERP_MAX 256u
 
 static bool is_regular(const struct rootfs_node *n)
 {
@@ -48,7 +47,7 @@ static int look_up(const struct rootfs *fs, const char *word, const char *path, 
         r = r < 0 ? r : rootfs_resolve(fs, "/", ret->name, &ret->file, err);
         return is_absence(r) ? error_set(err, ENOENT, "the image has no file %.300s", word) : r;
     }
-    path = path == NULL ? DEFAULT_PATH : path;
+    path = path == NULL ? PROGRAM_DEFAULT_PATH : path;
     for (const char *p = path; *p != '\0'; p += strcspn(p, ":"), p += *p == ':') {
         const size_t n = strcspn(p, ":");
         int r;

@@ -34,6 +34,7 @@ struct img_entry {
     uint32_t name;  /* arena offset */
     uint16_t layer; /* last layer that gave this name, or something below it */
     uint8_t name_size;
+    uint8_t mark; /* for whoever works on a finished tree; 0 to begin with */
 };
 
 /* One file. Hard links are entries that share one. */
@@ -155,6 +156,9 @@ void img_xattrs_done(struct img_xattrs *x);
 /* Adds one; the same name again replaces the value. */
 [[nodiscard]] int img_xattrs_add(struct img_xattrs *x, const char *name, const void *value,
                                  size_t value_size, struct error **err);
+/* Copies the set an inode has. */
+[[nodiscard]] int img_xattrs_load(const struct img_tree *t, uint32_t inode, struct img_xattrs *ret,
+                                  struct error **err);
 /* Stores the set with an inode. */
 [[nodiscard]] int img_xattrs_store(struct img_tree *t, struct img_xattrs *x, uint32_t inode,
                                    struct error **err);

@@ -144,3 +144,30 @@ int img_xattrs_store(struct img_tree *t, struct img_xattrs *x, uint32_t inode, s
     t->inodes[inode].xattr_size = stored;
     return 0;
 }
+
+int img_xattrs_load(const struct img_tree *t, uint32_t inode, struct img_xattrs *ret,
+                    struct error **err)
+{
+    const struct img_inode *i = &t->inodes[inode];
+    const uint32_t header = (uint32_t)sizeof(struct erofs_xattr_ibody_header);
+    struct img_xattrs x = {0};
+    const uint8_t *p;
+
+    if (i->xattrs != IMG_NONE) {
+        p = img_arena(t, i->xattrs);
+        for (uint32_t stored = header; stored < i->xattr_size;) {
+            const size_t size = packed_size(p + x.size);
+
+            stored += (uint32_t)(size + 3) & ~3u;
+            x.size += size;
+        }
+        x.data = malloc(x.size);
+        if (x.data == NULL) {
+            return error_set_errno(err, ENOMEM, "keeping extended attributes");
+        }
+        memcpy(x.data, p, x.size);
+        x.cap = x.size;
+    }
+    *ret = x;
+    return 0;
+}
