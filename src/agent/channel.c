@@ -374,7 +374,7 @@ int channel_parse_head(const char *data, size_t size, struct channel_answer *ret
     }
     if ((size_t)(end - data) > CHANNEL_HEAD_MAX ||
         memchr(data, '\0', (size_t)(end - data)) != NULL || strncmp(data, "HTTP/1.1 ", 9) != 0 ||
-        line - data < 13 || (data[12] != ' ' && data[12] != '\r')) {
+        line - data < 13 || line[-1] != '\r' || (data[12] != ' ' && data[12] != '\r')) {
         return -EBADMSG;
     }
     ret->status = 0;
