@@ -89,6 +89,10 @@ def main():
         for sub, sub_summary in verbs_of(text) if "Verbs:\n" in text else []:
             pages[f"nacre-{verb}-{sub}"] = page(f"nacre-{verb}-{sub}", sub_summary,
                                                 ask(nacre, verb, sub, "--help"), version)
+    second = subprocess.run(["sconify_image", "--help"], executable=nacre, stdout=subprocess.PIPE,
+                            text=True, check=True).stdout
+    pages["sconify_image"] = page("sconify_image", "turn a container image into a confidential one",
+                                  second, version)
     for name, text in pages.items():
         with open(os.path.join(folder, name + ".1"), "w", encoding="utf-8") as f:
             f.write(text)

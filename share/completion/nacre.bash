@@ -14,3 +14,14 @@ _nacre() {
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
 }
 complete -o filenames -F _nacre nacre
+
+_sconify_image() {
+    local cur=${COMP_WORDS[COMP_CWORD]} words
+    if [[ $cur == -* ]]; then
+        words=$(sconify_image --help 2>/dev/null | grep -oE '^  (-., )? *--[a-z0-9-]+' | grep -oE -- '--[a-z0-9-]+')
+        mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
+    else
+        mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+    fi
+}
+complete -o filenames -F _sconify_image sconify_image

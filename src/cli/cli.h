@@ -27,3 +27,6 @@ static inline int cli_args_exit(int r)
 #define X(name, function, summary) int function(int argc, char **argv, struct error **err);
 #include "cli/commands.tbl.h"
 #undef X
+
+/* The program under its second name, sconify_image. */
+int cmd_sconify(int argc, char **argv, struct error **err);

@@ -21,6 +21,7 @@
 #include "base/secret.h"
 #include "cli/convert_args.h"
 #include "cli/install.h"
+#include "cli/reference.h"
 #include "cli/sealed_args.h"
 #include "cli/signing_key.h"
 #include "convert/convert.h"
@@ -46,6 +47,7 @@ struct run {
     char *secrets, *injected;
     char *security;
     char *run_cas;
+    char *from, *to;
     uint8_t salt[SEALED_SALT_SIZE];
     uint8_t cas_key[32];
     char name[NAME_MAX_DERIVED + 1];
@@ -65,6 +67,8 @@ static void run_done(struct run *r)
     free(r->injected);
     free(r->security);
     free(r->run_cas);
+    free(r->from);
+    free(r->to);
 }
 #define _cleanup_run_ _cleanup_(run_done)
 
@@ -99,7 +103,7 @@ static int choose_names(struct run *r, struct error **err)
     uint8_t random[8];
     char hex[17];
 
-    derive_name(r->a->to, r->name, sizeof(r->name));
+    derive_name(r->to, r->name, sizeof(r->name));
     r->o.name = r->a->name != NULL ? r->a->name : r->name;
     r->o.namespace = r->a->namespace;
     if (strchr(r->o.name, '/') != NULL) {
@@ -416,7 +420,7 @@ static void print_human(const struct run *r, const struct convert_result *res)
 
     fprintf(stderr, "%s: %" PRIu64 " names, %s of files, sealed into %s: %s\n", r->program,
             res->names, format_bytes(res->file_bytes, files, sizeof(files)),
-            format_bytes(res->sealed_size, image, sizeof(image)), r->a->to);
+            format_bytes(res->sealed_size, image, sizeof(image)), r->to);
     if (res->plain_names > 0) {
         fprintf(stderr,
                 "  unprotected %" PRIu64 " names stay outside the seal: the host can read and "
@@ -450,7 +454,7 @@ static int print_json(const struct run *r, const struct convert_result *res)
     hex_encode(mrsigner, res->mrsigner, 32);
     hex_encode(root, res->sealed_root, 32);
     j = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s*,s:I,s:I,s:I,s:I}", "session", res->session, "image",
-                  r->a->to, "mrenclave", mrenclave, "mrsigner", mrsigner, "sealed_root", root,
+                  r->to, "mrenclave", mrenclave, "mrsigner", mrsigner, "sealed_root", root,
                   "session_file", r->store.path, "names", (json_int_t)res->names, "file_bytes",
                   (json_int_t)res->file_bytes, "sealed_bytes", (json_int_t)res->sealed_size,
                   "unprotected_names", (json_int_t)res->plain_names);
@@ -491,8 +495,8 @@ static void take_plain_options(struct run *r)
 {
     const struct convert_args *a = r->a;
 
-    r->o.from = a->from;
-    r->o.to = a->to;
+    r->o.from = r->from;
+    r->o.to = r->to;
     r->o.service_name = a->service_name;
     r->o.command = a->command;
     r->o.binary = a->binary;
@@ -517,6 +521,8 @@ static int prepare(struct run *r, struct error **err)
 {
     int e = check_pairs(&r->a->env, "env", err);
 
+    e = e < 0 ? e : reference_complete(r->a->from, /*to_write=*/false, &r->from, err);
+    e = e < 0 ? e : reference_complete(r->a->to, /*to_write=*/true, &r->to, err);
     take_plain_options(r);
     e = e < 0 ? e : check_pairs(&r->a->vars, "var", err);
     e = e < 0 ? e : choose_names(r, err);

@@ -49,9 +49,33 @@ static int unknown_verb(const char *verb)
     return CLI_USAGE;
 }
 
+/* One program, two names: what people who come from SCONE have in their scripts. */
+static bool is_sconify(const char *argv0)
+{
+    const char *slash = strrchr(argv0, '/');
+
+    return strcmp(slash == NULL ? argv0 : slash + 1, "sconify_image") == 0;
+}
+
+static int run_sconify(int argc, char **argv)
+{
+    _cleanup_error_ struct error *err = NULL;
+    const int code = cmd_sconify(argc, argv, &err);
+
+    if (err != NULL) {
+        fflush(stdout);
+        fprintf(stderr, "sconify_image: ERROR: %s\n", error_text(err));
+    }
+    return code;
+}
+
 int main(int argc, char **argv)
 {
     _cleanup_error_ struct error *err = NULL;
+
+    if (argc > 0 && is_sconify(argv[0])) {
+        return run_sconify(argc, argv);
+    }
 
     if (argc < 2) {
         print_usage(stderr);

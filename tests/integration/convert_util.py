@@ -21,7 +21,7 @@ BUSYBOX = "/bin/busybox"
 
 def run(*words, env=None, cwd=None):
     full = dict(os.environ)
-    for name in ("SECRETS", "INJECTED_FILES", "SOURCE_DATE_EPOCH", "NACRE_CAS_PIN"):
+    for name in ("SECRETS", "INJECTED_FILES", "SOURCE_DATE_EPOCH", "NACRE_CAS_PIN", "DOCKER_HOST"):
         full.pop(name, None)
     full.update(env or {})
     r = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False, env=full,
