@@ -181,13 +181,14 @@ class Native:
     def __init__(self, box):
         self.box = box
         self.started = []
+        self.prefix = []  # of every command: a program that sets something up and execs the rest
 
     def command(self, argv, env, options):
         return argv, env, None
 
     def start(self, argv, env=None, cwd="/", ready=None, options=(), stdin=subprocess.DEVNULL):
         argv, env, stats = self.command(list(argv), dict(ENV, **(env or {})), options)
-        p = Process(argv, env, cwd, self.box, stats, stdin)
+        p = Process(self.prefix + argv, env, cwd, self.box, stats, stdin)
         self.started.append(p)
         return p.wait_until(ready) if ready is not None else p
 
