@@ -60,4 +60,14 @@ _Static_assert(sizeof(struct hostcall_block) == 144, "hostcall ABI");
 /* Bits the enclave took over it clears (atomically): while one is set, calls that could sleep
  * return -EINTR at once, so that a signal between EEXIT and the system call is not slept over. */
 
+/* epoll_read is epoll_wait that reads as well, so that an event and its data cost one exit: for
+ * each event that says EPOLLIN and no error or end, and whose data has EPOLL_READ_STREAM, the host
+ * makes one non-blocking recv of EPOLL_READ_SIZE bytes on the descriptor in the data, into the
+ * event's place in the data area, and puts the result beside it: bytes, or -errno. -EAGAIN: nothing
+ * read. */
+#define EPOLL_READ_STREAM   (1ull << 63)
+#define EPOLL_READ_FD_SHIFT 43 /* 20 bits of descriptor; below it whatever the enclave likes */
+#define EPOLL_READ_FD_MAX   (1 << 20)
+#define EPOLL_READ_SIZE     4096u
+
 #define HOSTCALL_BUFFER_SIZE ((size_t)1 << 20)

@@ -64,6 +64,7 @@ X(66, epoll_ctl, 4, "epoll fd, operation, fd, struct epoll_event ptr")
 X(67, epoll_wait, 4, "epoll fd, struct epoll_event ptr, count, timeout ns (-1: none)")
 X(68, eventfd, 2, "initial value, flags -> fd")
 X(69, pipe, 2, "int[2] ptr, flags")
+X(70, epoll_read, 6, "epoll_wait, then the data of streams: + int32_t sizes ptr, data ptr")
 /* threads and waiting */
 X(80, thread_create, 1, "start a host thread that enters at this TCS: address")
 X(81, thread_exit, 0, "end this host thread; does not return")

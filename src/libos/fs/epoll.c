@@ -8,6 +8,12 @@
  * thread at a time, the leader, sleeps in it together with its own wake descriptor: a blocking
  * epoll_wait is one exit. Followers sleep inside and are woken when there is something for them.
  *
+ * Most programs have one thread that waits and reads. For those the host reads while it is at it
+ * (epoll_read): the data of a stream comes with its event, and the recv that follows costs no exit.
+ * An epoll has an owner for that, the first thread to put a stream into it. As soon as another one
+ * reads from, waits for, closes or moves any of its streams, the owner is called out of the host
+ * and the epoll never reads again: nobody may overtake data that is on its way inside.
+ *
  * What the host may lie about: which descriptors are ready. Every event's `data` is looked up and
  * must be a live item; bits that were not asked for are dropped; a false event costs the
  * application a call that returns EAGAIN.
@@ -15,6 +21,7 @@
 
 #include "libos/fs/epoll.h"
 
+#include "abi/hostcall.h"
 #include "libos/fs/fd_table.h"
 #include "libos/fs/poll.h"
 #include "libos/host/host.h"
@@ -30,6 +37,7 @@
 #define ALWAYS         (EV_ERR | EV_HUP)
 #define MODES \
     ((uint32_t)EPOLLET | (uint32_t)EPOLLONESHOT | (uint32_t)EPOLLEXCLUSIVE | (uint32_t)EPOLLWAKEUP)
+#define ID_LIMIT     (1ull << EPOLL_READ_FD_SHIFT)
 #define WAKE_DATA    0ull /* in the host epoll: the leader's wake descriptor; items start at 1 */
 #define ITEM_BUCKETS 256u
 #define UNASKED_MAX  16u
@@ -48,6 +56,9 @@ struct epoll {
     int32_t leader_wake_fd; /* registered in the mirror; -1: none */
     int32_t leader_tid;     /* whose it is: a descriptor number alone may be used again */
     uint32_t unasked;       /* waits served from inside since the host was last asked */
+    int32_t owner;          /* tid; 0: none yet */
+    bool no_reads;          /* not one thread alone */
+    bool reading;           /* the owner is in the host and data may be on its way */
     bool nested;            /* inside another epoll: the mirror exists for good */
     struct thread *leader;
     uint32_t depth; /* of epolls inside: 0, 1 … */
@@ -67,7 +78,9 @@ struct item {
     uint32_t host_events; /* what the host last reported and nobody took */
     int host_fd;
     bool on_ready;
-    uint64_t until; /* when a timer will be ready */
+    bool stream;     /* the host may read from it */
+    uint32_t inside; /* of the last look: what held without the host's word */
+    uint64_t until;  /* when a timer will be ready */
     uint32_t queue_count;
     struct waiter waiters[QUEUES_MAX];
 };
@@ -150,7 +163,10 @@ static uint32_t item_poll(struct item *it, bool attach)
     t.pt.queue = attach ? item_queue : NULL;
     t.pt.until = item_until;
     it->until = WAIT_FOREVER;
-    return (file_poll(it->file, &t.pt) | it->host_events) & ((it->events & ~MODES) | ALWAYS);
+    const uint32_t asked = (it->events & ~MODES) | ALWAYS;
+
+    it->inside = file_poll(it->file, &t.pt) & asked;
+    return it->inside | (it->host_events & asked);
 }
 
 /* ---- host mirror ---- */
@@ -173,6 +189,12 @@ static uint32_t mirror_events(const struct item *it)
     return it->events & ~((uint32_t)EPOLLEXCLUSIVE | (uint32_t)EPOLLWAKEUP);
 }
 
+static uint64_t mirror_data(const struct item *it)
+{
+    return it->stream ? EPOLL_READ_STREAM | (uint64_t)it->host_fd << EPOLL_READ_FD_SHIFT | it->id
+                      : it->id;
+}
+
 static int mirror_add(struct item *it)
 {
     if (it->host_fd < 0) {
@@ -181,7 +203,8 @@ static int mirror_add(struct item *it)
     int r = mirror_open(it->ep);
 
     if (r == 0) {
-        r = host_epoll_ctl(it->ep->host_fd, EPOLL_CTL_ADD, it->host_fd, mirror_events(it), it->id);
+        r = host_epoll_ctl(it->ep->host_fd, EPOLL_CTL_ADD, it->host_fd, mirror_events(it),
+                           mirror_data(it));
     }
     if (r == 0) {
         it->ep->host_items++;
@@ -252,6 +275,60 @@ static void item_destroy(struct item *it)
 /* Closing races with epoll_ctl(DEL) and with the epoll's own end: one lock orders all three. */
 static struct mutex g_close_lock;
 
+/* Under both locks: no data is on its way when this returns. `ep` lives as long as g_close_lock is
+ * held; its lock is let go meanwhile. */
+static void settle(struct epoll *ep)
+{
+    while (ep->reading && ep->leader != thread_current()) {
+        ep->no_reads = true;
+        thread_wake(ep->leader);
+        mutex_unlock(&ep->lock);
+        host_yield();
+        mutex_lock(&ep->lock);
+    }
+}
+
+/* Under g_close_lock: no epoll reads from this file any more. */
+static void disown_locked(struct file *f)
+{
+    list_for_each (n, &f->epoll_items) {
+        struct epoll *ep = list_entry(n, struct item, file_node)->ep;
+
+        mutex_lock(&ep->lock);
+        ep->no_reads = true;
+        settle(ep);
+        mutex_unlock(&ep->lock);
+    }
+    if (f->ops->watch != NULL) {
+        (void)f->ops->watch(f, 0);
+    }
+}
+
+void epoll_disown(struct file *f)
+{
+    mutex_lock(&g_close_lock);
+    disown_locked(f);
+    mutex_unlock(&g_close_lock);
+}
+
+/* Under both locks, when an item is made: may the host read from it? */
+static bool own(struct epoll *ep, struct item *it)
+{
+    const int32_t self = thread_current()->tid;
+
+    if (it->host_fd < 0 || it->host_fd >= EPOLL_READ_FD_MAX || it->file->ops->watch == NULL) {
+        return false;
+    }
+    if (ep->owner == 0) {
+        ep->owner = self;
+    }
+    if (ep->owner != self) {
+        ep->no_reads = true;
+        settle(ep);
+    }
+    return !ep->no_reads && it->file->ops->watch(it->file, self);
+}
+
 void epoll_file_closed(struct file *f)
 {
     mutex_lock(&g_close_lock);
@@ -260,6 +337,7 @@ void epoll_file_closed(struct file *f)
         struct epoll *ep = it->ep;
 
         mutex_lock(&ep->lock);
+        settle(ep);
         list_remove(&it->file_node);
         item_destroy(it);
         mutex_unlock(&ep->lock);
@@ -335,6 +413,7 @@ static int ctl_add(struct epoll *ep, struct file *f, int fd, const struct epoll_
     list_init(&it->ready_node);
     list_init(&it->file_node);
     if (r == 0) {
+        it->stream = own(ep, it);
         r = mirror_add(it);
     }
     if (r < 0) {
@@ -366,7 +445,8 @@ static int ctl_modify(struct epoll *ep, struct item *it, const struct epoll_even
     it->data = ev->data;
     it->host_events = 0;
     if (it->host_fd >= 0) {
-        int r = host_epoll_ctl(ep->host_fd, EPOLL_CTL_MOD, it->host_fd, mirror_events(it), it->id);
+        int r = host_epoll_ctl(ep->host_fd, EPOLL_CTL_MOD, it->host_fd, mirror_events(it),
+                               mirror_data(it));
 
         if (r < 0) {
             return r;
@@ -399,9 +479,15 @@ int epoll_control(struct file *epf, int op, int fd, struct file *f, const struct
         }
     }
     mutex_lock(&g_close_lock);
+    if (op == EPOLL_CTL_ADD && !list_empty(&f->epoll_items)) {
+        disown_locked(f); /* two epolls, or two descriptors of one file */
+    }
     mutex_lock(&ep->lock);
     struct item *it = item_find(ep, f, fd);
 
+    if (op != EPOLL_CTL_ADD) {
+        settle(ep);
+    }
     switch (op) {
     case EPOLL_CTL_ADD: r = ctl_add(ep, f, fd, ev); break;
     case EPOLL_CTL_DEL:
@@ -480,7 +566,7 @@ static int harvest(struct epoll *ep, struct epoll_event *out, int max)
         out[n++] = (struct epoll_event){.events = events, .data = it->data};
         if ((it->events & (uint32_t)EPOLLONESHOT) != 0) {
             it->events &= MODES; /* disarmed until EPOLL_CTL_MOD; the host's copy disarmed itself */
-        } else if ((it->events & (uint32_t)EPOLLET) == 0 && it->host_fd < 0) {
+        } else if ((it->events & (uint32_t)EPOLLET) == 0 && (it->host_fd < 0 || it->inside != 0)) {
             make_ready(it);
         }
     }
@@ -516,9 +602,24 @@ static uint64_t check_timers(struct epoll *ep)
 struct host_sleep {
     struct epoll *ep;
     struct epoll_event events[EVENTS_AT_ONCE];
+    struct host_arrival arrivals[EVENTS_AT_ONCE];
+    bool reads;
     int max;
     int count;
 };
+
+/* Under ep->lock: may the current thread have the host read? */
+static bool may_read(const struct epoll *ep)
+{
+    return !ep->no_reads && ep->owner == thread_current()->tid;
+}
+
+static void ask_host(struct host_sleep *s, int64_t timeout_ns)
+{
+    s->count = s->reads ? host_epoll_read(s->ep->host_fd, s->events, s->arrivals, (size_t)s->max,
+                                          timeout_ns)
+                        : host_epoll_wait(s->ep->host_fd, s->events, (size_t)s->max, timeout_ns);
+}
 
 /* A wake that came too late for the wait it was meant for: left readable it would end every wait
  * to come. One that is meant for this wait is drained by thread_wait_host. */
@@ -550,7 +651,7 @@ static int leader_sleep(void *arg, int wake_fd, int64_t timeout_ns)
         ep->leader_wake_fd = wake_fd;
         ep->leader_tid = thread_current()->tid;
     }
-    s->count = host_epoll_wait(ep->host_fd, s->events, (size_t)s->max, timeout_ns);
+    ask_host(s, timeout_ns);
     for (int i = 0; i < s->count; i++) {
         if (s->events[i].data == WAKE_DATA) {
             drain_stale(wake_fd);
@@ -564,10 +665,15 @@ static int leader_sleep(void *arg, int wake_fd, int64_t timeout_ns)
 static void take_host_events(struct epoll *ep, const struct host_sleep *s)
 {
     for (int i = 0; i < s->count; i++) {
-        struct item *it = item_by_id(ep, s->events[i].data);
+        struct item *it = item_by_id(ep, s->events[i].data & (ID_LIMIT - 1));
+        const struct host_arrival a = s->reads ? s->arrivals[i] : (struct host_arrival){};
 
-        if (it == NULL || it->host_fd < 0) {
+        if (it == NULL || it->host_fd < 0 || (a.size != 0 && !it->stream)) {
+            kfree(a.data);
             continue;
+        }
+        if (a.size != 0) {
+            it->file->ops->arrived(it->file, a.data, a.size);
         }
         it->host_events |= s->events[i].events & ((it->events & ~MODES) | ALWAYS);
         if (it->host_events != 0) {
@@ -578,12 +684,12 @@ static void take_host_events(struct epoll *ep, const struct host_sleep *s)
 
 static void ask_host_now(struct epoll *ep, int max)
 {
-    struct host_sleep s;
+    struct host_sleep s = {.ep = ep, .reads = may_read(ep), .max = MIN(max, EVENTS_AT_ONCE)};
 
     if (ep->host_items == 0 || max <= 0) {
         return;
     }
-    s.count = host_epoll_wait(ep->host_fd, s.events, (size_t)MIN(max, EVENTS_AT_ONCE), 0);
+    ask_host(&s, 0);
     take_host_events(ep, &s);
 }
 
@@ -605,15 +711,17 @@ static int sleep_once(struct epoll *ep, uint64_t deadline, int max)
         return 0;
     }
     if (ep->host_items > 0 && ep->leader == NULL) {
-        struct host_sleep s = {.ep = ep, .max = MIN(max, EVENTS_AT_ONCE), .count = 0};
+        struct host_sleep s = {.ep = ep, .reads = may_read(ep), .max = MIN(max, EVENTS_AT_ONCE)};
 
         ep->leader = thread_current();
+        ep->reading = s.reads;
         mutex_unlock(&ep->lock);
         r = thread_wait_host(leader_sleep, &s, deadline);
         mutex_lock(&ep->lock);
         ep->leader = NULL;
+        ep->reading = false;
+        waitq_remove(&w); /* before data arrives, which would wake us */
         take_host_events(ep, &s);
-        waitq_remove(&w);
         (void)waitq_wake(&ep->waiters, 1, 0); /* a follower leads now */
     } else {
         mutex_unlock(&ep->lock);

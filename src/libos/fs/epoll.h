@@ -12,6 +12,10 @@
 [[nodiscard]] int epoll_create_file(struct file **ret);
 [[nodiscard]] int epoll_control(struct file *epf, int op, int fd, struct file *f,
                                 const struct epoll_event *ev);
+/* Somebody else reads from this file than the one thread that waits for it, or it is about to
+ * change hands: what is on its way inside has arrived when this returns, and no more will come
+ * unasked. */
+void epoll_disown(struct file *f);
 /* How many descriptors it watches: no more events can be ready at once. 0 when it is no epoll. */
 uint32_t epoll_item_count(const struct file *f);
 /* `deadline` 0: do not wait. Number of events, or -EINTR, -EINVAL. */

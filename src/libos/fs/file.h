@@ -34,6 +34,11 @@ struct file_ops {
     int (*fsync)(struct file *f, bool data_only);
     /* The host descriptor whose readiness is this file's, or -1. */
     int (*host_fd)(const struct file *f);
+    /* Streams of the host whose data an epoll may take along (fs/epoll.c). `watch`: thread `tid` is
+     * the only one that waits for and reads this one from now on, 0: no longer; false: this file is
+     * no such stream. `arrived` takes data over (kmalloc'd, or NULL and -errno). */
+    bool (*watch)(struct file *f, int32_t tid);
+    void (*arrived)(struct file *f, uint8_t *data, int32_t size);
     int (*set_flags)(struct file *f, uint32_t flags); /* F_SETFL is about to change them */
     void (*fdinfo)(struct file *f, struct strbuf *out);
     void (*release)(struct file *f); /* the last reference went */

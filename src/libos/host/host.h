@@ -84,6 +84,16 @@ void host_unmap(const void *p, uint64_t size);
 [[nodiscard]] int host_epoll_create(void);
 [[nodiscard]] int host_epoll_ctl(int epfd, int op, int fd, uint32_t events, uint64_t data);
 /* `data` of every returned event is as the host claims: treat as an index to be checked. */
+/* What came with an event: `size` bytes at `data` (kmalloc'd, the caller's), or 0 and NULL for
+ * nothing, or -errno. Data there was no memory for is -ENOMEM: the stream has lost it. */
+#define HOST_EPOLL_READ_MAX 64
+struct host_arrival {
+    int32_t size;
+    uint8_t *data;
+};
+/* host_epoll_wait that takes the data of streams along (abi/hostcall.h). */
+[[nodiscard]] int host_epoll_read(int epfd, struct epoll_event *events,
+                                  struct host_arrival *arrivals, size_t count, int64_t timeout_ns);
 [[nodiscard]] int host_epoll_wait(int epfd, struct epoll_event *events, size_t count,
                                   int64_t timeout_ns);
 [[nodiscard]] int host_eventfd(uint64_t initial, int flags);

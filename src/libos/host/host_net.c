@@ -12,6 +12,7 @@
 #include "libos/host/host.h"
 #include "libos/host/host_io.h"
 #include "libos/host/host_mem.h"
+#include "libos/mm/kmem.h"
 #include "libos/proc/wait.h"
 
 #define ADDR_MAX     128u /* struct sockaddr_storage */
@@ -341,6 +342,55 @@ int host_epoll_wait(int epfd, struct epoll_event *events, size_t count, int64_t 
 
     if (r > 0) {
         host_copy_in(events, b.p, (size_t)r * sizeof(events[0]));
+    }
+    return (int)r;
+}
+
+/* The host may claim any bytes, as it may on the wire, and at most EPOLL_READ_SIZE of them; for
+ * events it was not asked to read for the claim is dropped. */
+static struct host_arrival arrival_of(const struct epoll_event *ev, int32_t size,
+                                      const uint8_t *untrusted)
+{
+    struct host_arrival a = {};
+
+    if ((ev->data & EPOLL_READ_STREAM) == 0 || size == 0 || size == -EAGAIN) {
+        return a;
+    }
+    if (size < 0 || size > (int32_t)EPOLL_READ_SIZE) {
+        a.size = size < -133 || size > 0 ? -EIO : size;
+        return a;
+    }
+    a.data = kmalloc(((size_t)size + 7) & ~7ul);
+    a.size = a.data == NULL ? -ENOMEM : size;
+    if (a.data != NULL) {
+        host_copy_in(a.data, untrusted, (size_t)size);
+    }
+    return a;
+}
+
+int host_epoll_read(int epfd, struct epoll_event *events, struct host_arrival *arrivals,
+                    size_t count, int64_t timeout_ns)
+{
+    _cleanup_bounce_ struct bounce data = bounce_take(count * EPOLL_READ_SIZE, EPOLL_READ_SIZE);
+    _cleanup_bounce_ struct bounce sizes = bounce_take(count * sizeof(int32_t) + 8, 16);
+    _cleanup_bounce_ struct bounce b = bounce_take(count * sizeof(events[0]), sizeof(events[0]));
+    _aligned_(8) int32_t claimed[HOST_EPOLL_READ_MAX] = {0};
+
+    if (data.p == NULL || sizes.p == NULL || b.p == NULL) {
+        return -ENOMEM;
+    }
+    count = MIN(MIN(count, data.size / EPOLL_READ_SIZE), (size_t)HOST_EPOLL_READ_MAX);
+    count = MIN(MIN(count, (sizes.size - 8) / sizeof(int32_t)), b.size / sizeof(events[0]));
+    int64_t r = host_count(host_call(HOSTCALL_epoll_read, word(epfd), (uintptr_t)b.p, count,
+                                     (uint64_t)timeout_ns, (uintptr_t)sizes.p, (uintptr_t)data.p),
+                           count);
+
+    if (r > 0) {
+        host_copy_in(events, b.p, (size_t)r * sizeof(events[0]));
+        host_copy_in(claimed, sizes.p, (size_t)r * sizeof(claimed[0]));
+    }
+    for (int64_t i = 0; i < r; i++) {
+        arrivals[i] = arrival_of(&events[i], claimed[i], data.p + (size_t)i * EPOLL_READ_SIZE);
     }
     return (int)r;
 }

@@ -6,6 +6,12 @@
  * try first and wait second (or the other way round when the last try found nothing), so a busy
  * connection costs one exit a call.
  *
+ * Data of a stream may arrive with an event of an epoll (fs/epoll.c) before the application asks;
+ * it waits here. A stream closed with such data unread is reset, as Linux does with unread data.
+ *
+ * TCP_CORK stays inside: what is sent meanwhile goes out marked MSG_MORE, and only the end of it
+ * needs a call.
+ *
  * What the host may lie about: everything on the wire, which is the network's adversary anyway
  * (use TLS); the wrappers in host/ check counts, sizes and descriptors.
  */
@@ -14,21 +20,40 @@
 #include <linux/in.h>
 #include <linux/tcp.h>
 
+#include "abi/hostcall.h"
+#include "libos/fs/epoll.h"
 #include "libos/host/host.h"
 #include "libos/host/host_io.h"
 #include "libos/mm/kmem.h"
 #include "libos/net/socket.h"
+#include "libos/proc/thread.h"
 #include "libos/sys/syscall.h"
 
 #define SOCK_NONBLOCK_ 04000
 #define SOCK_CLOEXEC_  02000000
 #define IPPROTO_IPV6_  41
+#define SO_LINGER_     13
+#define SO_RCVLOWAT_   18
+#define AHEAD_MAX      0x10000ul /* bytes kept for MSG_PEEK at most */
 
 struct inet_sock {
     struct socket base;
     int fd;
     bool expect_wait; /* the last receive found nothing: wait before the next one */
-    bool connecting;
+    bool stream;      /* accepted or connected: data may come */
+    bool corked;
+    bool cork_sent; /* something went out with MSG_MORE since */
+    bool no_ahead;  /* SO_RCVLOWAT: the host must see what is unread */
+    /* What arrived before it was asked for. */
+    struct mutex ahead_lock;
+    uint8_t *ahead; /* kmalloc'd; NULL: nothing */
+    uint32_t ahead_size;
+    uint32_t ahead_done;
+    int32_t ahead_error; /* comes after the data */
+    bool ahead_more;     /* it filled its buffer: the host may have more that no event tells of */
+    int32_t ahead_pid;   /* whose it is: after fork the parent keeps it */
+    int32_t watcher;     /* the one thread that waits and reads; 0: anybody */
+    struct waitq readers;
 };
 
 static struct inet_sock *inet_of(struct socket *s)
@@ -51,8 +76,133 @@ static int inet_new(int fd, int family, int type, int protocol, struct socket **
     i->base.type = type;
     i->base.protocol = protocol;
     i->fd = fd;
+    waitq_init(&i->readers);
     *ret = &i->base;
     return 0;
+}
+
+/* ---- data that arrived before it was asked for ---- */
+
+static bool has_ahead(const struct inet_sock *i)
+{
+    return (__atomic_load_n(&i->ahead, __ATOMIC_ACQUIRE) != NULL ||
+            __atomic_load_n(&i->ahead_error, __ATOMIC_ACQUIRE) != 0) &&
+           i->ahead_pid == process_current()->pid;
+}
+
+static bool inet_watch(struct socket *s, int32_t tid)
+{
+    struct inet_sock *i = inet_of(s);
+
+    if (s->type != SOCK_STREAM_ || !i->stream || i->no_ahead) {
+        tid = 0;
+    }
+    __atomic_store_n(&i->watcher, tid, __ATOMIC_RELEASE);
+    return tid != 0;
+}
+
+/* Under ahead_lock: makes room for `more` bytes behind what is there. */
+static uint8_t *ahead_extend(struct inet_sock *i, size_t more)
+{
+    const size_t left = i->ahead_size - i->ahead_done;
+    uint8_t *fresh = left + more > 2 * AHEAD_MAX ? NULL : kmalloc(left + more + 7);
+
+    if (fresh != NULL && left > 0) {
+        __builtin_memcpy(fresh, i->ahead + i->ahead_done, left);
+    }
+    if (fresh != NULL) {
+        kfree(i->ahead);
+        i->ahead_done = 0;
+        i->ahead_size = (uint32_t)left;
+        __atomic_store_n(&i->ahead, fresh, __ATOMIC_RELEASE);
+    }
+    return fresh == NULL ? NULL : fresh + left;
+}
+
+static void inet_arrived(struct socket *s, uint8_t *data, int32_t size)
+{
+    struct inet_sock *i = inet_of(s);
+
+    mutex_lock(&i->ahead_lock);
+    i->ahead_pid = process_current()->pid;
+    if (size < 0) {
+        i->ahead_error = size;
+    } else if (i->ahead == NULL) {
+        i->ahead_done = 0;
+        i->ahead_size = (uint32_t)size;
+        __atomic_store_n(&i->ahead, data, __ATOMIC_RELEASE);
+        data = NULL;
+    } else {
+        uint8_t *at = ahead_extend(i, (size_t)size);
+
+        if (at != NULL) {
+            __builtin_memcpy(at, data, (size_t)size);
+            i->ahead_size += (uint32_t)size;
+        } else {
+            i->ahead_error = -ENOMEM; /* bytes are lost: the stream is broken */
+        }
+    }
+    i->ahead_more = size == (int32_t)EPOLL_READ_SIZE;
+    mutex_unlock(&i->ahead_lock);
+    kfree(data);
+    waitq_wake_all(&i->readers, EV_READ);
+}
+
+/* MSG_PEEK must see everything there is: asks the host for the rest. Under ahead_lock. */
+static void ahead_complete(struct inet_sock *i, uint64_t want)
+{
+    const size_t left = i->ahead_size - i->ahead_done;
+    const size_t more = want <= left ? 0 : MIN(want - left, AHEAD_MAX);
+    uint8_t *at = more == 0 ? NULL : ahead_extend(i, more);
+
+    if (at != NULL) {
+        const int64_t n = host_recvfrom(i->fd, at, more, MSG_DONTWAIT_, NULL, NULL);
+
+        i->ahead_size += n > 0 ? (uint32_t)n : 0;
+    }
+}
+
+/* Bytes from what is here already; 0: nothing. *ret_more: the host may have more that comes
+ * without an event. */
+static int64_t take_ahead(struct inet_sock *i, struct sock_msg *m, bool *ret_more)
+{
+    int64_t n = 0;
+
+    mutex_lock(&i->ahead_lock);
+    if (i->ahead != NULL && (m->flags & MSG_PEEK_) != 0) {
+        ahead_complete(i, m->it.left);
+    }
+    if (i->ahead != NULL) {
+        const uint8_t *from = i->ahead + i->ahead_done;
+        const size_t size = MIN(m->it.left, (uint64_t)(i->ahead_size - i->ahead_done));
+
+        n = (m->flags & MSG_TRUNC_) != 0 ? (int64_t)size : (int64_t)iter_put(&m->it, from, size);
+        if (n == 0 && size > 0) {
+            n = -EFAULT;
+        } else if ((m->flags & MSG_PEEK_) == 0) {
+            i->ahead_done += (uint32_t)n;
+        }
+        if (i->ahead_done == i->ahead_size) {
+            kfree(i->ahead);
+            __atomic_store_n(&i->ahead, NULL, __ATOMIC_RELEASE);
+        }
+    } else if (i->ahead_error != 0) {
+        n = i->ahead_error;
+        __atomic_store_n(&i->ahead_error, 0, __ATOMIC_RELEASE);
+    }
+    *ret_more = i->ahead_more && i->ahead == NULL;
+    mutex_unlock(&i->ahead_lock);
+    return n;
+}
+
+/* Another thread than the one that waits reads: nothing may arrive unasked any more. */
+static void check_watcher(struct inet_sock *i)
+{
+    const int32_t watcher = __atomic_load_n(&i->watcher, __ATOMIC_ACQUIRE);
+
+    if (watcher != 0 && watcher != thread_current()->tid && i->base.file != NULL) {
+        epoll_disown(i->base.file);
+    }
 }
 
 int inet_create(int family, int type, int protocol, struct socket **ret)
@@ -102,6 +252,7 @@ static int inet_connect(struct socket *s, const struct sock_addr *a)
     struct inet_sock *i = inet_of(s);
     int r = host_connect(i->fd, a->b, a->size);
 
+    i->stream |= s->type == SOCK_STREAM_ && (r == 0 || r == -EINPROGRESS);
     if (r == -EINPROGRESS && !(s->file != NULL && file_nonblock(s->file))) {
         r = sock_wait(s, EV_OUT, sock_deadline(s, 0, s->send_timeout));
         if (r == -EAGAIN) {
@@ -128,7 +279,12 @@ static int inet_accept(struct socket *s, bool wait, struct socket **ret)
         int fd = host_accept(i->fd, NULL, NULL, SOCK_NONBLOCK_ | SOCK_CLOEXEC_);
 
         if (fd >= 0) {
-            return inet_new(fd, s->family, s->type, s->protocol, ret);
+            int r = inet_new(fd, s->family, s->type, s->protocol, ret);
+
+            if (r == 0) {
+                inet_of(*ret)->stream = true;
+            }
+            return r;
         }
         if (fd != -EAGAIN && fd != -EINTR) {
             return fd;
@@ -155,6 +311,11 @@ static int64_t inet_send(struct socket *s, struct sock_msg *m)
     struct inet_sock *i = inet_of(s);
     uint64_t deadline = sock_deadline(s, m->flags, s->send_timeout);
     int flags = (m->flags & SEND_FLAGS) | MSG_DONTWAIT_ | MSG_NOSIGNAL_;
+
+    if (i->corked) {
+        flags |= MSG_MORE_;
+        i->cork_sent = true;
+    }
     bool stream = s->type == SOCK_STREAM_;
     int64_t done = 0;
 
@@ -225,6 +386,17 @@ static int64_t inet_receive(struct socket *s, struct sock_msg *m)
     if ((m->flags & MSG_ERRQUEUE_) != 0) {
         return -EAGAIN;
     }
+    check_watcher(i);
+    if (has_ahead(i) && (m->flags & MSG_OOB_) == 0) {
+        bool more;
+
+        done = take_ahead(i, m, &more);
+        if (done < 0 || m->it.left == 0 || !(all || more) || (m->flags & MSG_PEEK_) != 0) {
+            return done;
+        }
+        wait_first = false;
+        deadline = all ? deadline : 0;
+    }
     for (;;) {
         if (wait_first) {
             int r = sock_wait(s, EV_IN, deadline);
@@ -278,7 +450,45 @@ static int inet_get_option(struct socket *s, int level, int option, void *val, u
     if (refused(level, option)) {
         return -ENOPROTOOPT;
     }
-    return host_getsockopt(inet_of(s)->fd, level, option, val, size);
+    struct inet_sock *i = inet_of(s);
+    int32_t number = i->corked;
+
+    if (level == SOL_SOCKET_ && option == SO_ERROR_ && has_ahead(i)) {
+        mutex_lock(&i->ahead_lock);
+        number = -i->ahead_error;
+        __atomic_store_n(&i->ahead_error, 0, __ATOMIC_RELEASE);
+        mutex_unlock(&i->ahead_lock);
+    } else if (level != IPPROTO_TCP || option != TCP_CORK) {
+        number = 0;
+    }
+    if (number == 0) {
+        return host_getsockopt(i->fd, level, option, val, size);
+    }
+    *size = MIN(*size, (uint32_t)sizeof(number));
+    __builtin_memcpy(val, &number, *size);
+    return 0;
+}
+
+/* The stack of the host must see what is unread, or it would count wrong. */
+static void stop_ahead(struct inet_sock *i)
+{
+    i->no_ahead = true;
+    if (i->watcher != 0 && i->base.file != NULL) {
+        epoll_disown(i->base.file);
+    }
+}
+
+static int set_cork(struct inet_sock *i, bool on)
+{
+    const int32_t off = 0;
+    int r = 0;
+
+    if (i->corked && !on && i->cork_sent) {
+        r = host_setsockopt(i->fd, IPPROTO_TCP, TCP_CORK, &off, sizeof(off)); /* push it out */
+    }
+    i->corked = on;
+    i->cork_sent = i->cork_sent && on;
+    return r;
 }
 
 static int inet_set_option(struct socket *s, int level, int option, const void *val, uint32_t size)
@@ -286,12 +496,29 @@ static int inet_set_option(struct socket *s, int level, int option, const void *
     if (refused(level, option)) {
         return -ENOPROTOOPT;
     }
-    return host_setsockopt(inet_of(s)->fd, level, option, val, size);
+    struct inet_sock *i = inet_of(s);
+    int32_t number;
+
+    if (level == SOL_SOCKET_ && option == SO_RCVLOWAT_) {
+        stop_ahead(i);
+    }
+    if (level == IPPROTO_TCP && option == TCP_CORK && s->type == SOCK_STREAM_ && i->stream &&
+        size >= sizeof(number)) {
+        __builtin_memcpy(&number, val, sizeof(number));
+        return set_cork(i, number != 0);
+    }
+    return host_setsockopt(i->fd, level, option, val, size);
 }
 
 static uint32_t inet_poll(struct socket *s, struct poll_table *pt)
 {
-    return 0; /* the host knows: host_fd */
+    struct inet_sock *i = inet_of(s);
+
+    poll_queue(pt, &i->readers);
+    if (!has_ahead(i)) {
+        return 0; /* the host knows: host_fd */
+    }
+    return EV_READ | (i->ahead_error != 0 ? EV_ERR : 0);
 }
 
 static int inet_host_fd(const struct socket *s)
@@ -307,8 +534,17 @@ static int64_t inet_ioctl(struct socket *s, uint32_t request, uint64_t arg)
     case FIONREAD:
     case TIOCOUTQ:
     case 0x8905: /* SIOCATMARK */ {
-        int64_t r = host_ioctl(inet_of(s)->fd, request, &n, sizeof(n));
+        struct inet_sock *i = inet_of(s);
+        const bool ahead = has_ahead(i);
+        int64_t r = host_ioctl(i->fd, request, &n, sizeof(n));
 
+        if (r == 0 && ahead && request == FIONREAD) {
+            mutex_lock(&i->ahead_lock);
+            n += i->ahead == NULL ? 0 : (int32_t)(i->ahead_size - i->ahead_done);
+            mutex_unlock(&i->ahead_lock);
+        } else if (r == 0 && ahead && request == 0x8905) {
+            n = 0; /* not before this has been read */
+        }
         return r < 0 ? r : user_put(arg, &n);
     }
     default: return -ENOTTY; /* interfaces and routes are the host's affair */
@@ -318,8 +554,13 @@ static int64_t inet_ioctl(struct socket *s, uint32_t request, uint64_t arg)
 static void inet_release(struct socket *s)
 {
     struct inet_sock *i = inet_of(s);
+    const int32_t now[2] = {1, 0}; /* struct linger: reset */
 
+    if (has_ahead(i) && i->ahead != NULL) {
+        (void)host_setsockopt(i->fd, SOL_SOCKET_, SO_LINGER_, now, sizeof(now));
+    }
     (void)host_close(i->fd);
+    kfree(i->ahead);
     kfree(i);
 }
 
@@ -337,5 +578,7 @@ static const struct sock_ops g_inet_ops = {
     .poll = inet_poll,
     .ioctl = inet_ioctl,
     .host_fd = inet_host_fd,
+    .watch = inet_watch,
+    .arrived = inet_arrived,
     .release = inet_release,
 };

@@ -91,6 +91,20 @@ static int sock_host_fd(const struct file *f)
     return s->ops->host_fd == NULL ? -1 : s->ops->host_fd(s);
 }
 
+static bool sock_watch(struct file *f, int32_t tid)
+{
+    struct socket *s = f->priv;
+
+    return s->ops->watch != NULL && s->ops->watch(s, tid);
+}
+
+static void sock_arrived(struct file *f, uint8_t *data, int32_t size)
+{
+    struct socket *s = f->priv;
+
+    s->ops->arrived(s, data, size); /* watch said so before */
+}
+
 static void sock_release(struct file *f)
 {
     struct socket *s = f->priv;
@@ -106,6 +120,8 @@ static const struct file_ops g_sock_ops = {
     .poll = sock_poll,
     .ioctl = sock_ioctl,
     .host_fd = sock_host_fd,
+    .watch = sock_watch,
+    .arrived = sock_arrived,
     .release = sock_release,
 };
 

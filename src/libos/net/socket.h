@@ -95,6 +95,8 @@ struct sock_ops {
     uint32_t (*poll)(struct socket *s, struct poll_table *pt);
     int64_t (*ioctl)(struct socket *s, uint32_t request, uint64_t arg);
     int (*host_fd)(const struct socket *s);
+    bool (*watch)(struct socket *s, int32_t tid); /* as in fs/file.h; both or none */
+    void (*arrived)(struct socket *s, uint8_t *data, int32_t size);
     void (*release)(struct socket *s);
 };
 

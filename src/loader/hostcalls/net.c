@@ -88,6 +88,35 @@ int64_t hostcall_epoll_wait(struct loader_thread *t, const uint64_t *a)
     return r;
 }
 
+/* What the enclave would ask for next anyway. */
+static int32_t read_stream(const struct epoll_event *ev, uint8_t *dst)
+{
+    const uint32_t ends = EPOLLERR | EPOLLHUP | EPOLLRDHUP | EPOLLPRI;
+
+    if ((ev->data.u64 & EPOLL_READ_STREAM) == 0 || (ev->events & (EPOLLIN | ends)) != EPOLLIN) {
+        return -EAGAIN;
+    }
+    const uint64_t fd = ev->data.u64 >> EPOLL_READ_FD_SHIFT & (EPOLL_READ_FD_MAX - 1);
+    const int64_t n =
+        host_syscall6(SYS_recvfrom, fd, (uint64_t)dst, EPOLL_READ_SIZE, MSG_DONTWAIT, 0, 0);
+
+    /* The end of a stream stays where it is and is found again. */
+    return n == 0 || n == -EINTR ? -EAGAIN : (int32_t)n;
+}
+
+int64_t hostcall_epoll_read(struct loader_thread *t, const uint64_t *a)
+{
+    const int64_t count = hostcall_epoll_wait(t, a);
+    const struct epoll_event *events = (const struct epoll_event *)a[1];
+    int32_t *sizes = (int32_t *)a[4];
+    uint8_t *data = (uint8_t *)a[5];
+
+    for (int64_t i = 0; i < count; i++) {
+        sizes[i] = read_stream(&events[i], data + (size_t)i * EPOLL_READ_SIZE);
+    }
+    return count;
+}
+
 int64_t hostcall_eventfd(struct loader_thread *t, const uint64_t *a)
 {
     return host_syscall2(SYS_eventfd2, a[0], a[1] | EFD_CLOEXEC);

@@ -156,7 +156,7 @@ while True: time.sleep(100)
 def check_signals(side, box):
     seen = []
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1):
-        p = side.start(["/usr/bin/python3", "-c", STOPPING], env={"PIDFILE": "/run/nacre-services.pid", "STATUS": "9"}, ready=b"ready")
+        p = side.start(["/usr/bin/python3", "-c", STOPPING], env={"PIDFILE": "/run/nacre-services.pid", "STATUS": "9"}, ready=b"to stderr")
         seen.append((number, p.stop(number), p.out, p.err))
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR2, signal.SIGKILL):
         p = side.start(["sh", "-c", "echo ready; exec sleep 60"], ready=b"ready")

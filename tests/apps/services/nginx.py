@@ -118,7 +118,7 @@ def check(side, box):
     c = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     seen = requests(c)
     c.close()
-    seen += [("parallel", parallel(port)), ("malformed", malformed(port))]
+    seen += [("malformed", malformed(port)), ("parallel", parallel(port))]
     seen.append(("exit status", server.stop()))
     seen.append(("access log", sorted(server.out.splitlines())))
     return seen

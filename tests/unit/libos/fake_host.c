@@ -204,6 +204,31 @@ static int64_t file_call(enum hostcall number, const uint64_t *a)
     }
 }
 
+static int64_t epoll_read(const uint64_t *a)
+{
+    struct timespec ts;
+    int32_t *sizes = PTR(4);
+    uint8_t *data = PTR(5);
+
+    ns_to_ts((int64_t)a[3], &ts);
+    const int64_t count =
+        result(epoll_pwait2(FD(0), PTR(1), (int)a[2], (int64_t)a[3] < 0 ? NULL : &ts, NULL));
+
+    for (int64_t i = 0; i < count; i++) {
+        const struct epoll_event *ev = (const struct epoll_event *)PTR(1) + i;
+        const int fd = (int)(ev->data.u64 >> EPOLL_READ_FD_SHIFT & (EPOLL_READ_FD_MAX - 1));
+
+        sizes[i] = -EAGAIN;
+        if ((ev->data.u64 & EPOLL_READ_STREAM) != 0 && ev->events == EPOLLIN) {
+            const int64_t n =
+                result(recv(fd, data + i * EPOLL_READ_SIZE, EPOLL_READ_SIZE, MSG_DONTWAIT));
+
+            sizes[i] = n == 0 ? -EAGAIN : (int32_t)n;
+        }
+    }
+    return count;
+}
+
 static int64_t net_call(enum hostcall number, const uint64_t *a)
 {
     struct timespec ts;
@@ -233,6 +258,7 @@ static int64_t net_call(enum hostcall number, const uint64_t *a)
     case HOSTCALL_epoll_wait:
         ns_to_ts((int64_t)a[3], &ts);
         return result(epoll_pwait2(FD(0), PTR(1), (int)a[2], (int64_t)a[3] < 0 ? NULL : &ts, NULL));
+    case HOSTCALL_epoll_read: return epoll_read(a);
     case HOSTCALL_eventfd: return result(eventfd((unsigned int)a[0], (int)a[1]));
     default: return -ENOSYS;
     }
