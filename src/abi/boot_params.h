@@ -30,9 +30,12 @@ struct boot_strings {
     uint32_t reserved;
 } _packed_;
 
-#define BOOT_FLAG_DEBUG_LOG (1ull << 0) /* the host wants syscall traces */
-#define BOOT_FLAG_STATS     (1ull << 1) /* report counters at exit (report_stats) */
-#define BOOT_FLAG_EXITLESS  (1ull << 2) /* the host offers a worker ring; reserved */
+#define BOOT_FLAG_DEBUG_LOG  (1ull << 0) /* the host wants syscall traces */
+#define BOOT_FLAG_STATS      (1ull << 1) /* report counters at exit (report_stats) */
+#define BOOT_FLAG_EXITLESS   (1ull << 2) /* the host offers a worker ring; reserved */
+/* Not a program to start but a child of fork: everything that matters comes from the parent's
+ * enclave over fork_fd, encrypted, once both have proved themselves (libos/proc/handshake.h). */
+#define BOOT_FLAG_FORK_CHILD (1ull << 3)
 
 struct boot_params {
     uint64_t magic;
@@ -57,7 +60,7 @@ struct boot_params {
     struct boot_strings image;    /* path of the sealed image on the host, count 0 or 1 */
     struct boot_strings options;  /* "name=value" for the library OS, unprotected */
     int32_t image_fd;             /* already open, or -1 */
-    uint32_t reserved0;
+    int32_t fork_fd;              /* BOOT_FLAG_FORK_CHILD: stream to the parent's enclave, else 0 */
     uint64_t reserved[14];
 } _packed_;
 _Static_assert(sizeof(struct boot_params) == 304, "launch ABI");

@@ -89,6 +89,6 @@ X(114, map, 3, "host page permissions: offset, size, PROT_*")
 X(120, quote_target, 1, "struct sgx_targetinfo ptr")
 X(121, quote, 3, "struct sgx_report ptr, ptr, size -> size of the quote")
 /* processes */
-X(130, process_fork, 1, "result ptr: host side of a fork; reserved for the process layer")
-X(131, process_wait, 3, "pid, int ptr, options")
-X(132, process_kill, 2, "pid, signal")
+X(130, process_fork, 1,
+  "int32_t[2] ptr: a host process with a fresh enclave -> its pid, the stream to that enclave")
+/* 131 and 132 were never served */

@@ -61,11 +61,10 @@ static int check_base(uint64_t base, struct error **err)
     return 0;
 }
 
-static int build(struct loader *l, const struct loader_image *image,
-                 const struct sgx_sigstruct *sigstruct, const struct loader_options *options,
-                 struct error **err)
+int load_build(struct loader *l, struct error **err)
 {
-    const struct sgx_attributes attributes = choose_attributes(sigstruct, options->debug);
+    const struct loader_image *image = &l->image;
+    const struct sgx_attributes attributes = choose_attributes(&l->sigstruct, l->debug);
     struct elf_image elf;
     struct layout layout;
     int r = elf_image_parse(image->elf, image->elf_size, &elf, err);
@@ -77,12 +76,15 @@ static int build(struct loader *l, const struct loader_image *image,
         return error_wrap(err, "enclave image"), r;
     }
     l->ssa_frames = elf.config.ssa_frames;
-    r = build_pages(l->backend, &layout, options->base, &attributes, sigstruct->miscselect,
-                    &l->enclave, err);
+    r = build_pages(l->backend, &layout, l->base, &attributes, l->sigstruct.miscselect, &l->enclave,
+                    err);
     if (r == 0) {
-        r = build_finish(l->backend, &layout, l->enclave, sigstruct, err);
+        r = build_finish(l->backend, &layout, l->enclave, &l->sigstruct, err);
     }
     layout_free(&layout);
+    if (r == 0) {
+        l->enter = l->backend->enter_function(l->enclave);
+    }
     return r;
 }
 
@@ -105,6 +107,9 @@ int loader_load(const struct sgx_backend *backend, const struct loader_image *im
     }
     l->backend = backend;
     l->base = options->base;
+    l->image = *image;
+    l->sigstruct = *sigstruct;
+    l->debug = options->debug;
     l->log_fd = STDERR_FILENO;
     if (options->reports) {
         const int own = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
@@ -114,7 +119,7 @@ int loader_load(const struct sgx_backend *backend, const struct loader_image *im
     (void)pthread_mutex_init(&l->lock, NULL);
     r = params_make(options, &l->params, err);
     if (r == 0) {
-        r = build(l, image, sigstruct, options, err);
+        r = load_build(l, err);
     }
     if (r == 0) {
         r = signals_install(backend, err);
@@ -123,7 +128,6 @@ int loader_load(const struct sgx_backend *backend, const struct loader_image *im
         loader_free(l);
         return r;
     }
-    l->enter = backend->enter_function(l->enclave);
     *ret = l;
     return 0;
 }

@@ -13,7 +13,8 @@
 
 #define LOADER_MEASUREMENT_SIZE 32u
 
-/* What makes an enclave: everything here is measured. All bytes are borrowed. */
+/* What makes an enclave: everything here is measured. All bytes are borrowed; those of an enclave
+ * that runs are needed as long as it does, because a forked child builds it again. */
 struct loader_image {
     const uint8_t *elf;
     size_t elf_size;

@@ -99,6 +99,14 @@ enum thread_end run_serve(struct loader_thread *t, enum enclave_entry entry, uin
     }
 }
 
+enum thread_end run_thread(struct loader_thread *t, enum enclave_entry entry, uint64_t argument)
+{
+    if (setjmp(t->base) != 0) {
+        fork_child(t);
+    }
+    return run_serve(t, entry, argument);
+}
+
 enum thread_end run_nested(struct loader_thread *t, enum enclave_entry entry)
 {
     struct hostcall_block *b = t->block;
@@ -158,7 +166,7 @@ int loader_run(struct loader *l, int *ret_status, struct error **err)
         threads_remove(t);
         return r;
     }
-    end = run_serve(t, ENTRY_START, (uint64_t)l->params);
+    end = run_thread(t, ENTRY_START, (uint64_t)l->params);
     threads_detach(t);
     switch (end) {
     case THREAD_EXITS:

@@ -8,6 +8,7 @@
  */
 
 #include <pthread.h>
+#include <setjmp.h>
 #include <stdatomic.h>
 #include <sys/types.h>
 #include <time.h>
@@ -35,6 +36,10 @@ struct loader {
     uint32_t live_count;
     timer_t timer;
     bool have_timer;
+    /* What the enclave was built from: a forked child builds it again. The bytes are borrowed. */
+    struct loader_image image;
+    struct sgx_sigstruct sigstruct;
+    bool debug;
 };
 
 /* Why the serving of a thread ended. */
@@ -65,6 +70,7 @@ struct loader_thread {
     size_t memory_size;
     uint64_t abort_reason;       /* of THREAD_ABORTS */
     struct sgx_enclave_run died; /* of THREAD_DIES */
+    jmp_buf base;                /* where a forked child starts over, on this thread's stack */
 };
 
 /* The block is packed for the ABI but lies on a page boundary. */
@@ -84,6 +90,9 @@ extern const char loader_syscall_begin[], loader_syscall_end[], loader_syscall_c
 /* Enters at t->level with `entry` and serves host calls until something ends. Re-entered from the
  * signal handler one level up. */
 enum thread_end run_serve(struct loader_thread *t, enum enclave_entry entry, uint64_t argument);
+
+/* run_serve of a thread from its first entry on, with the place a forked child goes back to. */
+enum thread_end run_thread(struct loader_thread *t, enum enclave_entry entry, uint64_t argument);
 
 /* Serves one level up, with the request block of the level below kept aside. */
 enum thread_end run_nested(struct loader_thread *t, enum enclave_entry entry);
@@ -116,6 +125,25 @@ void threads_remove(struct loader_thread *t);
 [[nodiscard]] int threads_attach(struct loader_thread *t, struct error **err);
 void threads_detach(struct loader_thread *t);
 void threads_free_spare(struct loader *l);
+
+/* Forgets every thread but `t`, which becomes the first one of an enclave to come: for a forked
+ * child, in which the others do not exist. */
+void threads_keep_only(struct loader_thread *t);
+
+/* --- load.c --- */
+
+/* Builds the enclave that l->image names. */
+[[nodiscard]] int load_build(struct loader *l, struct error **err);
+
+/* --- fork.c --- */
+
+/* The host side of fork: a copy of this process in which the calling thread alone lives on, throws
+ * its (never inherited) enclave away, builds a fresh one of the same bits and enters it with
+ * BOOT_FLAG_FORK_CHILD. ret[0]: its pid; ret[1]: the parent's end of the stream between the two.
+ * -EINVAL inside a nested entry; -EAGAIN, -ENOMEM, -EMFILE. */
+[[nodiscard]] int fork_process(struct loader_thread *t, int32_t ret[static 2]);
+/* The child's side, from the bottom of the thread's stack. */
+_noreturn_ void fork_child(struct loader_thread *t);
 
 /* --- hostcalls/dispatch.c --- */
 

@@ -90,6 +90,9 @@ int signals_install(const struct sgx_backend *backend, struct error **err)
         }
     }
     (void)signal(SIGPIPE, SIG_IGN); /* the enclave makes its own of -EPIPE */
+    /* Children of fork are waited for inside, from what their enclaves say; the host's zombies go
+     * by themselves. */
+    (void)signal(SIGCHLD, SIG_IGN);
     return 0;
 }
 

@@ -119,6 +119,41 @@ void threads_free_spare(struct loader *l)
     }
 }
 
+void threads_keep_only(struct loader_thread *t)
+{
+    struct loader *l = t->loader;
+
+    (void)pthread_mutex_init(&l->lock, NULL);
+    for (size_t i = 0; i < THREAD_BUCKETS; i++) {
+        struct loader_thread *next;
+
+        for (struct loader_thread *o = l->live[i]; o != NULL; o = next) {
+            next = o->next;
+            if (o != t) {
+                o->next = l->spare;
+                l->spare = o;
+            }
+        }
+        l->live[i] = NULL;
+    }
+    t->tcs = l->base + layout_tcs_offset(0);
+    t->next = NULL;
+    t->tid = (pid_t)syscall(SYS_gettid);
+    t->untold = false;
+    t->level = 0;
+    t->is_main = true;
+    t->resuming = false;
+    t->have_retry_timer = false; /* timers are not inherited */
+    t->end = THREAD_GOES_ON;
+    *t->block = (struct hostcall_block){
+        .buffer = (uint64_t)(t->memory + BUFFER_AT),
+        .buffer_size = HOSTCALL_BUFFER_SIZE,
+        .tcs = t->tcs,
+    };
+    *bucket(l, t->tcs) = t;
+    l->live_count = 1;
+}
+
 int threads_attach(struct loader_thread *t, struct error **err)
 {
     sigset_t filed;
@@ -154,7 +189,7 @@ static void *thread_main(void *arg)
     enum thread_end end = THREAD_ABORTS;
 
     if (threads_attach(t, &err) == 0) {
-        end = run_serve(t, ENTRY_THREAD, 0);
+        end = run_thread(t, ENTRY_THREAD, 0);
         threads_detach(t);
     }
     if (end != THREAD_DONE) {

@@ -107,6 +107,10 @@ void host_unpark(const struct thread *t, uint32_t new_value);
 void host_kick(const struct thread *t);
 void host_yield(void);
 
+/* A process of the host with a fresh enclave of the same bits: *ret_fd is our end of a stream to
+ * whatever it is that the host runs there. */
+[[nodiscard]] int host_process_fork(int *ret_fd);
+
 /* time: monotonic per clock whatever the host says (never goes back) */
 uint64_t host_clock(int clock_id);
 /* One wake-up of this process at an absolute CLOCK_MONOTONIC moment in ns (0: none): the loader

@@ -77,3 +77,27 @@ void host_yield(void)
 {
     (void)host_call(HOSTCALL_yield, 0, 0, 0, 0, 0, 0);
 }
+
+/* Both numbers may be lies: nobody is believed to be at the other end before it has proved itself
+ * (proc/handshake.h). */
+int host_process_fork(int *ret_fd)
+{
+    _cleanup_bounce_ struct bounce b = bounce_take(sizeof(uint64_t), sizeof(uint64_t));
+    int32_t result[2];
+    int r;
+
+    if (b.p == NULL) {
+        return -ENOMEM;
+    }
+    r = host_status(host_call(HOSTCALL_process_fork, (uintptr_t)b.p, 0, 0, 0, 0, 0));
+    if (r < 0) {
+        return r;
+    }
+    host_copy_in(result, b.p, sizeof(result));
+    r = host_fd_opened(result[1]);
+    if (r < 0) {
+        return r;
+    }
+    *ret_fd = r;
+    return 0;
+}

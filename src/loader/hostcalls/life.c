@@ -38,18 +38,14 @@ int64_t hostcall_report_stats(struct loader_thread *t, const uint64_t *a)
     return r;
 }
 
-/* The process layer (fork, wait, kill between enclaves) brings its own backend of these. */
 int64_t hostcall_process_fork(struct loader_thread *t, const uint64_t *a)
 {
-    return -ENOSYS;
-}
+    int32_t result[2];
+    const int r = fork_process(t, result);
 
-int64_t hostcall_process_wait(struct loader_thread *t, const uint64_t *a)
-{
-    return -ENOSYS;
-}
-
-int64_t hostcall_process_kill(struct loader_thread *t, const uint64_t *a)
-{
-    return -ENOSYS;
+    if (r < 0) {
+        return r;
+    }
+    __builtin_memcpy((void *)(uintptr_t)a[0], result, sizeof(result));
+    return 0;
 }
