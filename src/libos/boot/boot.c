@@ -30,6 +30,7 @@
 #include "libos/mm/kmem.h"
 #include "libos/mm/mm.h"
 #include "libos/mm/page.h"
+#include "libos/proc/fork.h"
 #include "libos/proc/process.h"
 #include "libos/proc/process_init.h"
 #include "libos/signal/signal.h"
@@ -338,6 +339,9 @@ void boot_start(struct thread_page *tp, uint64_t block, uint64_t argument)
     r = page_init(params.memory_limit, measured_size(&tp->measured));
     if (r < 0) {
         boot_fail("page tables", r);
+    }
+    if ((params.flags & BOOT_FLAG_FORK_CHILD) != 0) {
+        fork_child_start(tp, params.fork_fd);
     }
     r = take_params(argument, &params);
     if (r < 0) {

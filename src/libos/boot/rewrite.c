@@ -480,7 +480,7 @@ static void store_word(struct site *s)
 
 static bool alone(void)
 {
-    return __atomic_load_n(&process_current()->thread_count, __ATOMIC_RELAXED) == 1;
+    return __atomic_load_n(&process_first()->thread_count, __ATOMIC_RELAXED) == 1;
 }
 
 static void advance(struct site *s, const struct vma *v)

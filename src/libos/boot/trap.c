@@ -142,6 +142,7 @@ static void run_syscall(struct cpu_context *ctx)
 
     t->context = ctx;
     ctx->rax = (uint64_t)syscall_dispatch(number, args);
+    t = thread_current(); /* vfork begins and ends on one thread of the enclave */
     if (__atomic_load_n(&t->work, __ATOMIC_ACQUIRE) != 0) {
         thread_take_work(t, ctx, (int64_t)number);
     } else if (unlikely((int64_t)ctx->rax <= -ERESTARTSYS &&

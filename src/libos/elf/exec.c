@@ -10,6 +10,7 @@
 #include "libos/boot/boot.h"
 #include "libos/boot/entry.h"
 #include "libos/boot/rewrite.h"
+#include "libos/family/rpc.h"
 #include "libos/fs/fd_table.h"
 #include "libos/fs/file.h"
 #include "libos/fs/fs_context.h"
@@ -20,8 +21,10 @@
 #include "libos/mm/kmem.h"
 #include "libos/mm/mm.h"
 #include "libos/mm/user.h"
+#include "libos/proc/family_process.h"
 #include "libos/proc/process.h"
 #include "libos/proc/process_init.h"
+#include "libos/proc/vfork.h"
 #include "libos/signal/signal.h"
 #include "libos/sys/syscall.h"
 #include "libos/vdso/vdso.h"
@@ -514,13 +517,45 @@ static void forget_old_image(void)
     mm_clear();
 }
 
-static int replace(const struct program_name *name, const char *const *argv,
-                   const char *const *envp, void (*last)(void))
+/* What the family shows of a process that executed a program. */
+static void tell_family(void)
+{
+    const struct process *p = process_current();
+
+    if (family_role() != FAMILY_ALONE) {
+        (void)!family_process_set(p->pid, PIDS_EXECUTED, 1);
+        family_process_rename(p->pid, p->comm);
+    }
+}
+
+_noreturn_ void exec_opened(struct program *p)
+{
+    int r;
+
+    forget_old_image();
+    r = start(p);
+    program_close(p);
+    if (r < 0) {
+        process_die(SIGKILL_NUMBER, /*core=*/false, NULL);
+    }
+    tell_family();
+    enter_app();
+}
+
+static int64_t replace(const struct program_name *name, const char *const *argv,
+                       const char *const *envp, void (*last)(void))
 {
     struct program p;
-    int r = program_open(name, argv, envp, &p);
+    int64_t r = program_open(name, argv, envp, &p);
 
     if (r < 0) {
+        return r;
+    }
+    if (process_current()->vfork != NULL) {
+        r = last == NULL ? vfork_exec(&p) : -EPERM; /* what it ends with would end its parent */
+        if (r < 0) {
+            program_close(&p);
+        }
         return r;
     }
     r = process_stop_others();
@@ -537,11 +572,13 @@ static int replace(const struct program_name *name, const char *const *argv,
     if (r < 0) {
         process_die(SIGKILL_NUMBER, /*core=*/false, NULL);
     }
+    tell_family();
     __asm__ volatile("xrstor64 (%0)" : : "r"(vector_init), "a"(~0u), "d"(~0u) : "memory");
     return 0;
 }
 
-int exec_replace(const struct program_name *name, const char *const *argv, const char *const *envp)
+int64_t exec_replace(const struct program_name *name, const char *const *argv,
+                     const char *const *envp)
 {
     return replace(name, argv, envp, NULL);
 }
@@ -558,7 +595,7 @@ int exec_instead(const char *const *argv, const char *const *envp, const char *c
     }
     if (r == 0) {
         name.path = path;
-        r = replace(&name, argv, envp, last);
+        r = (int)replace(&name, argv, envp, last);
         kfree(path);
     }
     return r;

@@ -13,14 +13,16 @@ struct file;
 
 /* execve: opens the program while failure can still be reported, ends all other threads, drops the
  * address space, marked descriptors and handlers, and sets the caller's context to the program's
- * first one. Past the point of no return failure ends the process (SIGKILL, as on Linux). */
+ * first one. Past the point of no return failure ends the process (SIGKILL, as on Linux). In a
+ * child of vfork a new enclave executes the program, the call becomes the parent's vfork again and
+ * the result is the child's number. */
 struct program_name {
     int dirfd;        /* AT_FDCWD, or where `path` starts when it is relative */
     const char *path; /* empty: the file `dirfd` itself is */
     bool no_follow;   /* a symlink at the end is -ELOOP */
 };
-[[nodiscard]] int exec_replace(const struct program_name *name, const char *const *argv,
-                               const char *const *envp);
+[[nodiscard]] int64_t exec_replace(const struct program_name *name, const char *const *argv,
+                                   const char *const *envp);
 
 /* As exec_replace, with argv[0] looked up as exec_first does and a working directory. `last` is
  * called when nothing can fail any more and nothing of the old program will run again. */
@@ -48,6 +50,8 @@ struct program {
 [[nodiscard]] int program_open(const struct program_name *name, const char *const *argv,
                                const char *const *envp, struct program *ret);
 void program_close(struct program *p);
+/* Executes an opened program in the one thread there is (a child of vfork, in its own enclave). */
+_noreturn_ void exec_opened(struct program *p);
 
 /* Where the parts ended up. */
 struct program_layout {

@@ -17,6 +17,7 @@
 #include "libos/lib/simd.h"
 #include "libos/lib/str.h"
 #include "libos/mm/kmem.h"
+#include "libos/proc/park.h"
 #include "libos/proc/wait.h"
 
 #define KIND_DATA     1u
@@ -59,9 +60,14 @@ static int host_stream_wait(void *ctx, bool to_write, bool interruptible)
     if (interruptible) {
         return thread_wait_fds(&fd, 1, WAIT_FOREVER);
     }
-    /* Signals and wakes stay where they are: this sleep is short by design. */
+    /* Signals and wakes are for others: this sleep is short by design. But what the host filed must
+     * be taken over, or no call of this thread would ever sleep, or receive, again. */
     r = host_poll(&fd, 1, -1);
-    return r == -EINTR ? 0 : MIN(r, 0);
+    if (r == -EINTR) {
+        park_take_host_signals();
+        r = 0;
+    }
+    return MIN(r, 0);
 }
 
 static void host_stream_close(void *ctx)

@@ -11,4 +11,6 @@
  * family_hear(FAMILY_EVENT_name, …); without a handler the message is dropped.
  */
 
+X(process_signal, 132, 132, "pid, siginfo: it has got this signal")
+X(process_child, 4, 4, "pid: something changed with its children")
 X(ping, 0, 131072, "for tests and liveness")

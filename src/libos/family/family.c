@@ -146,6 +146,14 @@ void family_forget_member(uint32_t member)
     (void)!family_call(FAMILY_OP_forget_member, &member, sizeof(member), NULL, 0, NULL);
 }
 
+void family_after_fork(void)
+{
+    owner_after_fork();
+    member_after_fork();
+    work_after_fork();
+    g_family_role = FAMILY_ALONE;
+}
+
 void family_reset(void)
 {
     owner_reset();

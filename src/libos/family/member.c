@@ -14,6 +14,7 @@
 #include "libos/host/host.h"
 #include "libos/libos.h"
 #include "libos/mm/kmem.h"
+#include "libos/proc/freeze.h"
 #include "libos/proc/park.h"
 #include "libos/proc/service.h"
 #include "libos/proc/wait.h"
@@ -355,8 +356,15 @@ static void hear_events(void *arg)
     for (;;) {
         uint8_t *p = NULL;
         size_t size = 0;
-        int r = channel_receive(&s->events, CHANNEL_UNINTERRUPTIBLE, &p, &size);
+        int r = channel_receive(&s->events, CHANNEL_NOWAIT, &p, &size);
 
+        if (r == -EAGAIN) {
+            freeze_rest_begin();
+            (void)s->events.io->wait(s->events.ctx, /*to_write=*/false, /*interruptible=*/false);
+            freeze_rest_end();
+            park_take_host_signals();
+            continue;
+        }
         if (r > 0) {
             r = take_event(p, size);
         } else if (r == 0) {
@@ -488,4 +496,14 @@ void member_reset(void)
     }
     g_side = NULL;
     side_free(s);
+}
+
+void member_after_fork(void)
+{
+    struct side *s = g_side;
+
+    if (s != NULL) {
+        g_side = NULL;
+        side_free(s);
+    }
 }

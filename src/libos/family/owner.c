@@ -16,6 +16,7 @@
 #include "libos/lib/random.h"
 #include "libos/libos.h"
 #include "libos/mm/kmem.h"
+#include "libos/proc/freeze.h"
 #include "libos/proc/park.h"
 #include "libos/proc/service.h"
 #include "libos/proc/wait.h"
@@ -658,8 +659,11 @@ static void serve_loop(int epoll, bool calls)
     bool on = true;
 
     while (on) {
-        int n = host_epoll_wait(epoll, events, ROUND, -1);
+        int n;
 
+        freeze_rest_begin();
+        n = host_epoll_wait(epoll, events, ROUND, -1);
+        freeze_rest_end();
         if (n < 0) {
             park_take_host_signals();
             if (n != -EINTR) {
@@ -854,4 +858,45 @@ void owner_reset(void)
     owner_close(o);
     o->hook_count = 0;
     o->ack = NULL;
+}
+
+/* Kept calls of members are answered by the parent; of its own threads none is in a call. */
+static void forget_member(struct member *m)
+{
+    list_remove(&m->node);
+    list_for_each_safe (it, &m->replies) {
+        list_remove(it);
+        kfree(list_entry(it, struct family_reply, node));
+    }
+    channel_destroy(&m->calls);
+    channel_destroy(&m->events);
+    ct_wipe(m->key, sizeof(m->key));
+    kpages_free(m, MEMBER_PAGES);
+}
+
+void owner_after_fork(void)
+{
+    struct owner *o = &g_owner;
+
+    if (o->listener < 0) {
+        return;
+    }
+    for (uint32_t i = 0; i < GUESTS_MAX; i++) {
+        struct guest *g = &o->guests[i];
+
+        if (g->fd >= 0 && g->channel.io != NULL) {
+            channel_destroy(&g->channel);
+        } else if (g->fd >= 0) {
+            (void)host_close(g->fd);
+        }
+        *g = (struct guest){.fd = -1};
+    }
+    while (!list_empty(&o->members)) {
+        forget_member(list_entry(o->members.next, struct member, node));
+    }
+    o->running = 0;
+    o->count = 0;
+    o->hook_count = 0;
+    o->ack = NULL;
+    owner_close(o);
 }

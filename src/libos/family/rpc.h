@@ -174,6 +174,13 @@ typedef void (*family_ack_handler)(uint32_t member, uint64_t value);
 void family_on_ack(family_ack_handler handler);
 int family_ack(uint64_t value);
 
+/* ---- fork ---- */
+
+/* In a child, before it joins: its memory is a copy of its parent's. Channels, keys, threads and
+ * descriptors of the parent's side are wiped and closed without a word to anybody, and the process
+ * is FAMILY_ALONE. Handlers and listeners stay. */
+void family_after_fork(void);
+
 /* ---- tests ---- */
 
 /* Forgets everything: the owner's service threads end, the channels are closed. */

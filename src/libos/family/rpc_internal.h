@@ -121,6 +121,10 @@ int owner_new_member(struct family_ticket *ret);
 void owner_forget_member(uint32_t id);
 int owner_start(void);
 void owner_reset(void);
+/* In a child of fork: none of its threads, channels and calls is ours. */
+void owner_after_fork(void);
+void member_after_fork(void);
+void work_after_fork(void);
 void member_reset(void);
 int64_t owner_local_call(struct family_message *m);
 int64_t member_call(struct family_message *m);

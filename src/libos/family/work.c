@@ -9,6 +9,7 @@
 #include "libos/family/rpc_internal.h"
 #include "libos/host/host.h"
 #include "libos/mm/kmem.h"
+#include "libos/proc/freeze.h"
 #include "libos/proc/service.h"
 #include "libos/proc/wait.h"
 
@@ -41,7 +42,9 @@ static struct job *take_job(void)
     g_work.idle++;
     while (list_empty(&g_work.jobs) && g_work.stop == 0) {
         mutex_unlock(&g_work.lock);
+        freeze_rest_begin();
         (void)!thread_wait_uninterruptible(WAIT_FOREVER);
+        freeze_rest_end();
         mutex_lock(&g_work.lock);
     }
     g_work.idle--;
@@ -113,6 +116,21 @@ int work_add(struct member *m, uint32_t id, uint32_t op, const struct cursor *bo
     }
     waitq_wake_all(&g_work.more, 0);
     return 0;
+}
+
+void work_after_fork(void)
+{
+    if (g_work.jobs.next == NULL) {
+        return;
+    }
+    list_for_each_safe (it, &g_work.jobs) {
+        list_remove(it);
+        kfree(list_entry(it, struct job, node)); /* its member is freed with the others */
+    }
+    waitq_init(&g_work.more);
+    g_work.workers = 0;
+    g_work.idle = 0;
+    g_work.stop = 0;
 }
 
 void work_reset(void)

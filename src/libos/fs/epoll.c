@@ -25,6 +25,7 @@
 #include "libos/fs/fd_table.h"
 #include "libos/fs/poll.h"
 #include "libos/host/host.h"
+#include "libos/libos.h"
 #include "libos/mm/kmem.h"
 #include "libos/proc/thread.h"
 #include "libos/signal/signal.h"
@@ -43,7 +44,8 @@
 #define UNASKED_MAX  16u
 
 struct epoll {
-    struct mutex lock; /* items; taken before any item's queue lock is */
+    struct list all_node; /* g_all */
+    struct mutex lock;    /* items; taken before any item's queue lock is */
     struct spinlock ready_lock;
     struct list items;                 /* struct item.node */
     struct list ready;                 /* struct item.ready_node; ready_lock */
@@ -271,6 +273,9 @@ static void item_destroy(struct item *it)
     (void)__atomic_sub_fetch(&ep->item_count, 1, __ATOMIC_RELAXED);
     kfree(it);
 }
+
+/* Every epoll there is, for fork; g_close_lock. */
+static struct list g_all = {&g_all, &g_all};
 
 /* Closing races with epoll_ctl(DEL) and with the epoll's own end: one lock orders all three. */
 static struct mutex g_close_lock;
@@ -825,6 +830,7 @@ static void epoll_release(struct file *f)
 
     mutex_lock(&g_close_lock);
     mutex_lock(&ep->lock);
+    list_remove(&ep->all_node);
     while (!list_empty(&ep->items)) {
         struct item *it = list_entry(ep->items.next, struct item, node);
 
@@ -877,6 +883,55 @@ int epoll_create_file(struct file **ret)
 
     if (r < 0) {
         kfree(ep);
+        return r;
     }
-    return r;
+    mutex_lock(&g_close_lock);
+    list_insert(&g_all, &ep->all_node);
+    mutex_unlock(&g_close_lock);
+    return 0;
+}
+
+/* ---- fork ---- */
+
+static void mirror_again(struct epoll *ep)
+{
+    if (ep->nested && mirror_open(ep) < 0) {
+        libos_log(LOG_WARNING, "fork: an epoll lost its place at the host");
+    }
+    list_for_each (n, &ep->items) {
+        struct item *it = list_entry(n, struct item, node);
+
+        it->host_fd = it->file->ops->host_fd == NULL ? -1 : it->file->ops->host_fd(it->file);
+        it->host_events = 0;
+        if (mirror_add(it) < 0) {
+            it->host_fd = -1; /* the descriptor was not inherited: never ready */
+        }
+    }
+}
+
+void epoll_after_fork(void)
+{
+    list_for_each (n, &g_all) {
+        struct epoll *ep = list_entry(n, struct epoll, all_node);
+
+        if (ep->host_fd >= 0) {
+            (void)host_close(ep->host_fd);
+            ep->host_fd = -1;
+        }
+        ep->host_items = 0;
+        ep->leader_wake_fd = -1;
+        ep->leader_tid = 0;
+        ep->leader = NULL;
+        ep->unasked = 0;
+    }
+    /* Inner ones first: their mirror is what the outer ones watch. */
+    for (uint32_t depth = 0; depth <= NEST_MAX; depth++) {
+        list_for_each (n, &g_all) {
+            struct epoll *ep = list_entry(n, struct epoll, all_node);
+
+            if (ep->depth == depth) {
+                mirror_again(ep);
+            }
+        }
+    }
 }

@@ -21,3 +21,7 @@ uint32_t epoll_item_count(const struct file *f);
 /* `deadline` 0: do not wait. Number of events, or -EINTR, -EINVAL. */
 [[nodiscard]] int epoll_wait_events(struct file *epf, struct epoll_event *out, int max,
                                     uint64_t deadline);
+
+/* In a child of fork: the host's epolls are shared with the parent, whose items they hold. Each
+ * epoll gets one of its own; what the two processes change from here on the other does not see. */
+void epoll_after_fork(void);

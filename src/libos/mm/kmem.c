@@ -580,6 +580,70 @@ char *kstrdup(const char *s)
     return kstrndup(s, __builtin_strlen(s));
 }
 
+/* ---- fork ---- */
+
+/* Pages of the block whose head is `page`. */
+static uint32_t block_pages(uint32_t page)
+{
+    const struct meta *m = &g_meta[page];
+
+    switch (m->kind) {
+    case KIND_FREE:
+    case KIND_VOID: return 1u << m->order;
+    case KIND_RUN: return m->count;
+    case KIND_SLAB: return slab_pages(m->order);
+    default: libos_panic("the heap's books are wrong at page %u", page);
+    }
+}
+
+static int emit_metas(kmem_run_fn *emit, void *arg)
+{
+    for (uint32_t m = 0; m < sizeof(g_meta_committed) * 8; m++) {
+        int r;
+
+        if ((g_meta_committed[m / 8] & (1u << (m % 8))) == 0) {
+            continue;
+        }
+        r = emit(arg, (uint64_t)g_meta + (uint64_t)m * NACRE_PAGE_SIZE, NACRE_PAGE_SIZE, true);
+        if (r < 0) {
+            return r;
+        }
+    }
+    return 0;
+}
+
+int kmem_for_each_run(kmem_run_fn *emit, void *arg)
+{
+    uint32_t page = 0;
+    int r = emit_metas(emit, arg);
+
+    while (r == 0 && page < g_arena_pages) {
+        const struct meta *m = &g_meta[page];
+        const uint32_t pages = block_pages(page);
+        const bool used = m->kind == KIND_RUN || m->kind == KIND_SLAB;
+
+        if (used || (m->kind == KIND_FREE && m->order < VOID_ORDER)) {
+            r = emit(arg, page_address(page), (uint64_t)pages << NACRE_PAGE_SHIFT, used);
+        }
+        page += pages;
+    }
+    return r;
+}
+
+void kmem_after_fork(void)
+{
+    for (unsigned order = ORDER_MAX; order >= VOID_ORDER; order--) {
+        uint32_t page;
+
+        while ((page = g_free_heads[0][order]) != NONE) {
+            list_drop(&g_free_heads[0][order], page);
+            g_meta[page].kind = KIND_NOTHING;
+            g_free_pages -= 1ull << order;
+            put_block(page, order, KIND_VOID);
+        }
+    }
+}
+
 uint64_t kmem_free_pages(void)
 {
     return __atomic_load_n(&g_free_pages, __ATOMIC_RELAXED);

@@ -131,6 +131,9 @@ static uint32_t vma_flags(uint32_t flags, const struct file *file)
     if ((flags & MAP_TYPE) != MAP_PRIVATE && file != NULL) {
         f |= VMA_SHARED;
     }
+    if ((flags & MAP_TYPE) != MAP_PRIVATE && file == NULL) {
+        f |= VMA_SHARED_ANON;
+    }
     if ((flags & MAP_GROWSDOWN) != 0) {
         f |= VMA_GROWSDOWN;
     }

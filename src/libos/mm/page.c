@@ -328,6 +328,11 @@ static int protect_run(uint64_t address, uint64_t pages, uint8_t from, uint8_t t
     return r;
 }
 
+int page_raw_protect(uint64_t address, uint64_t size, uint8_t from, uint8_t to)
+{
+    return protect_run(address, size >> NACRE_PAGE_SHIFT, from, to);
+}
+
 int page_protect(uint64_t address, uint64_t size, uint8_t prot)
 {
     const uint64_t end = address + size;
@@ -498,4 +503,60 @@ uint64_t page_count_committed(uint64_t address, uint64_t size)
         address += span;
     }
     return count;
+}
+
+int page_for_each_run(uint64_t address, uint64_t size,
+                      int (*emit)(void *arg, uint64_t address, uint64_t size, uint8_t prot),
+                      void *arg)
+{
+    const uint64_t end = address + size;
+
+    while (address < end) {
+        const uint64_t span = leaf_span(address, end);
+        uint64_t left = span >> NACRE_PAGE_SHIFT;
+        const uint8_t *s = state_of(address);
+        uint64_t p = address;
+
+        while (s != NULL && left > 0) {
+            const uint8_t state = *s & (PAGE_COMMITTED | PAGE_RWX);
+            const uint64_t n = run_length(s, left, PAGE_COMMITTED | PAGE_RWX, state);
+
+            if ((state & PAGE_COMMITTED) != 0) {
+                int r = emit(arg, p, n << NACRE_PAGE_SHIFT, state & PAGE_RWX);
+
+                if (r < 0) {
+                    return r;
+                }
+            }
+            s += n;
+            left -= n;
+            p += n << NACRE_PAGE_SHIFT;
+        }
+        address += span;
+    }
+    return 0;
+}
+
+void page_forget(uint64_t address, uint64_t size)
+{
+    const uint64_t end = address + size;
+
+    while (address < end) {
+        const uint64_t span = leaf_span(address, end);
+        uint8_t *s = state_of(address);
+
+        if (s != NULL) {
+            __builtin_memset(s, 0, span >> NACRE_PAGE_SHIFT);
+        }
+        address += span;
+    }
+}
+
+void page_after_fork(uint64_t committed)
+{
+    g_committed = committed;
+    g_peak = committed;
+    g_commits = committed;
+    g_decommits = 0;
+    g_protects = 0;
 }

@@ -66,5 +66,16 @@ struct page_counters {
 };
 void page_counters(struct page_counters *ret);
 
+/* --- fork --- */
+
+/* The committed pages of a range, as runs of equal permissions. Ends with the first error. */
+[[nodiscard]] int
+page_for_each_run(uint64_t address, uint64_t size,
+                  int (*emit)(void *arg, uint64_t address, uint64_t size, uint8_t prot), void *arg);
+/* The pages of a range were not brought along: nothing is committed there. */
+void page_forget(uint64_t address, uint64_t size);
+/* In a child, whose enclave holds this many pages: counts from here. */
+void page_after_fork(uint64_t committed);
+
 /* Bytes that can still be committed. */
 uint64_t page_available(void);

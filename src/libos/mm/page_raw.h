@@ -11,3 +11,7 @@
 void page_raw_decommit(uint64_t address, uint64_t size);
 /* A committed page with a struct sgx_tcs in it becomes a TCS. */
 [[nodiscard]] int page_raw_make_tcs(uint64_t address);
+
+/* EPCM (and, for 0, host) permissions of a committed run from one PAGE_RWX set to another; no state
+ * is looked at or kept. */
+[[nodiscard]] int page_raw_protect(uint64_t address, uint64_t size, uint8_t from, uint8_t to);

@@ -37,6 +37,8 @@ struct vma {
 #define VMA_DONTFORK  0x80u
 #define VMA_EAGER     0x100u /* populated when made */
 #define VMA_NODUMP    0x200u
+#define VMA_SHARED_ANON \
+    0x400u /* MAP_SHARED without a file: private in fact, see docs/processes.md */
 
 struct vma_tree {
     struct vma *root;

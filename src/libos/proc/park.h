@@ -14,3 +14,5 @@ uint32_t park_begin(struct thread *t);
 uint32_t park_advance(struct thread *t);
 /* Host signals the loader filed for the current thread go to the signal layer. */
 void park_take_host_signals(void);
+/* The same, but they are only handed out: where there is no process yet. */
+uint64_t park_collect_host_signals(void);

@@ -8,6 +8,7 @@
 #include "libos/boot/boot.h"
 #include "libos/boot/crash.h"
 #include "libos/boot/emulate.h"
+#include "libos/family/rpc.h"
 #include "libos/fs/fs_context.h"
 #include "libos/fs/hooks.h"
 #include "libos/host/host.h"
@@ -15,15 +16,18 @@
 #include "libos/mm/kmem.h"
 #include "libos/mm/mm.h"
 #include "libos/mm/page.h"
+#include "libos/proc/family_process.h"
 #include "libos/proc/image.h"
 #include "libos/proc/process_init.h"
 #include "libos/proc/slots.h"
 #include "libos/proc/thread_new.h"
+#include "libos/proc/vfork.h"
 #include "libos/signal/signal.h"
 #include "libos/sys/limits.h"
 #include "libos/sys/trace.h"
 #include "libos/time/clock.h"
 
+#include <linux/signal.h>
 #include <linux/time.h>
 
 /* A container's first process: what it sees in it is up to us. */
@@ -41,6 +45,13 @@ struct thread *thread_current(void)
 }
 
 struct process *process_current(void)
+{
+    const struct thread *t = thread_current();
+
+    return t == NULL ? &g_process : t->process;
+}
+
+struct process *process_first(void)
 {
     return &g_process;
 }
@@ -62,6 +73,8 @@ int process_init(struct thread_page *tp)
     p->pid = FIRST_PID;
     p->next_tid = FIRST_PID + 1;
     list_init(&p->threads);
+    waitq_init(&p->child_waiters);
+    p->exit_signal = SIGCHLD;
     p->start_time = clock_now(CLOCK_MONOTONIC);
     r = slots_init(tp);
     if (r == 0) {
@@ -94,7 +107,7 @@ int process_init(struct thread_page *tp)
     fs_hooks()->in_group = ident_in_group;
     fs_hooks()->memory_sizes = mm_sizes;
     fs_hooks()->memory_used = memory_used;
-    return 0;
+    return family_process_init();
 }
 
 /* Everybody else out of the application: they see WORK_EXIT on their way or in their wait and never
@@ -153,32 +166,59 @@ static int stop_others(struct process *p, bool by_force)
 
 int process_stop_others(void)
 {
-    struct process *p = &g_process;
+    struct process *p = process_current();
 
     return alone(p) ? 0 : stop_others(p, /*by_force=*/false);
 }
 
-_noreturn_ static void finish(int status)
+/* wait(2)'s status as a shell and a container engine show it. */
+static int host_status_of(uint32_t status)
 {
-    mm_sync_all();
-    fs_process_exit(&g_process);
-    trace_report();
-    host_exit(status);
+    const uint32_t signo = status & 0x7f;
+
+    return signo != 0 ? 128 + (int)signo : (int)((status >> 8) & 0xff);
 }
 
-void process_exit(int status)
+/* Everything of the process is put away before its parent hears of the end: a pipe it wrote to is
+ * at its end when wait returns. */
+_noreturn_ static void finish(uint32_t status)
 {
     struct process *p = &g_process;
+
+    mm_sync_all();
+    fs_process_exit(p);
+    trace_report();
+    if (family_role() == FAMILY_MEMBER) {
+        uint64_t usage[7];
+
+        host_times(0 /* RUSAGE_SELF */, usage);
+        family_process_exit(p->pid, status, usage[0], usage[1]);
+        family_leave();
+    }
+    host_exit(host_status_of(status));
+}
+
+_noreturn_ static void end(uint32_t status)
+{
+    struct process *p = process_current();
     uint32_t nobody = 0;
 
-    if (!__atomic_compare_exchange_n(&p->exiting, &nobody, 1u + ((uint32_t)status & 0xff), false,
+    if (p->vfork != NULL) {
+        vfork_exit(status);
+    }
+    if (!__atomic_compare_exchange_n(&p->exiting, &nobody, 1u + (status & 0xffff), false,
                                      __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
-        thread_exit(status); /* somebody else's exit_group came first */
+        thread_exit((int)status); /* somebody else's exit_group came first */
     }
     if (!alone(p)) {
         (void)stop_others(p, /*by_force=*/true);
     }
-    finish(status & 0xff);
+    finish(status);
+}
+
+void process_exit(int status)
+{
+    end(((uint32_t)status & 0xff) << 8);
 }
 
 void process_die(int signo, bool core, const struct cpu_context *ctx)
@@ -186,5 +226,10 @@ void process_die(int signo, bool core, const struct cpu_context *ctx)
     if (core && ctx != NULL) {
         crash_report(signo, ctx);
     }
-    process_exit(128 + signo);
+    end((uint32_t)signo); /* RLIMIT_CORE is 0: nothing was dumped */
+}
+
+void process_vanish(void)
+{
+    host_exit(host_status_of(SIGKILL));
 }

@@ -13,3 +13,6 @@ _noreturn_ void process_exit(int status);
 /* Death by signal: as process_exit(128 + signo), which is what a shell and a container engine show;
  * `core`: the crash report is printed first. */
 _noreturn_ void process_die(int signo, bool core, const struct cpu_context *ctx);
+
+/* The end at once, with nothing put away: the owner of the family is gone. */
+_noreturn_ void process_vanish(void);

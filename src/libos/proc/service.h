@@ -12,6 +12,13 @@
 
 /* 0, -EAGAIN when the host or the enclave has no room for one, -ENOMEM. */
 [[nodiscard]] int service_start(void (*run)(void *arg), void *arg);
-/* For thread_entry: runs it and ends the thread. */
+/* For fork (proc/freeze.c). `f` must not block. */
 struct thread;
+void service_for_each(void (*f)(struct thread *t, void *arg), void *arg);
+/* A thread that is out of its process's list, and stays, counts as one of them. */
+void service_enlist(struct thread *t);
+/* In a child: none of them exists. */
+void service_after_fork(void);
+
+/* For thread_entry: runs it and ends the thread. */
 _noreturn_ void service_run(struct thread *t);

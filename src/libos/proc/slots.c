@@ -34,6 +34,8 @@ static struct thread_page *measured_page(uint64_t index)
 int slots_init(struct thread_page *first)
 {
     g_template = first->measured;
+    list_init(&g_free);
+    g_dynamic = 0;
     for (uint64_t i = first->measured.threads; i > 1; i--) {
         struct thread_page *tp = measured_page(i - 1);
 

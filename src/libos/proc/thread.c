@@ -6,6 +6,7 @@
 #include "libos/proc/thread.h"
 
 #include <linux/sched.h>
+#include <linux/signal.h>
 
 #include "libos/boot/boot.h"
 #include "libos/boot/entry.h"
@@ -14,6 +15,8 @@
 #include "libos/libos.h"
 #include "libos/mm/kmem.h"
 #include "libos/mm/user.h"
+#include "libos/proc/fork.h"
+#include "libos/proc/freeze.h"
 #include "libos/proc/futex.h"
 #include "libos/proc/park.h"
 #include "libos/proc/process.h"
@@ -22,6 +25,7 @@
 #include "libos/proc/slots.h"
 #include "libos/proc/thread_list.h"
 #include "libos/proc/thread_new.h"
+#include "libos/proc/vfork.h"
 #include "libos/signal/signal.h"
 #include "libos/sys/syscall.h"
 
@@ -95,10 +99,22 @@ void park_take_host_signals(void)
     }
 }
 
+uint64_t park_collect_host_signals(void)
+{
+    return __atomic_exchange_n(&thread_page()->block->signals, 0, __ATOMIC_ACQ_REL);
+}
+
 void thread_take_work(struct thread *t, struct cpu_context *ctx, int64_t number)
 {
     if ((__atomic_load_n(&t->work, __ATOMIC_ACQUIRE) & WORK_EXIT) != 0) {
         thread_exit(0);
+    }
+    if (freeze_wanted(t)) {
+        /* What ended only to get here starts again, unless a signal is there to see it end. */
+        if (number >= 0 && (int64_t)ctx->rax == -EINTR) {
+            ctx->rax = (uint64_t)-ERESTARTNOHAND;
+        }
+        freeze_gate(t);
     }
     signal_deliver(ctx, number); /* takes host signals over */
 }
@@ -109,12 +125,14 @@ void thread_take_work(struct thread *t, struct cpu_context *ctx, int64_t number)
  * zombie leader, as in Linux) and passes host signals on. */
 _noreturn_ static void linger(struct thread *t)
 {
+    service_enlist(t);
+    freeze_left();
     for (;;) {
+        freeze_rest_begin();
         (void)host_park(park_begin(t), -1);
+        freeze_rest_end();
         park_take_host_signals();
-        if ((__atomic_load_n(&t->work, __ATOMIC_ACQUIRE) & WORK_EXIT) == 0) {
-            __atomic_store_n(&t->work, 0, __ATOMIC_RELEASE);
-        }
+        (void)__atomic_and_fetch(&t->work, WORK_EXIT | WORK_FREEZE, __ATOMIC_RELEASE);
     }
 }
 
@@ -136,6 +154,7 @@ void thread_exit(int status)
     bool last;
 
     futex_thread_exit(t);
+    freeze_leaving();
     mutex_lock(&p->threads_lock);
     last = p->thread_count == 1;
     if (!last) {
@@ -143,6 +162,7 @@ void thread_exit(int status)
     }
     mutex_unlock(&p->threads_lock);
     if (last) {
+        freeze_left();
         process_exit(status);
     }
     signal_free_thread(t);
@@ -155,6 +175,7 @@ void thread_exit(int status)
     }
     thread_put(t);
     slots_put(tp);
+    freeze_left();
     hostcall_thread_done();
 }
 
@@ -172,14 +193,6 @@ SYSCALL_1(exit_group, int, status)
 
 /* What a thread must share with its maker: it is the same process or it is not a thread. */
 #define THREAD_MUST (CLONE_VM | CLONE_SIGHAND | CLONE_THREAD)
-
-struct clone_request {
-    uint64_t flags;
-    uint64_t stack; /* stack pointer of the child, 0: the caller's */
-    uint64_t parent_tid;
-    uint64_t child_tid;
-    uint64_t tls;
-};
 
 /* Runs on the new thread, on its own stack, before its first application instruction. */
 void thread_entry(struct thread_page *tp, uint64_t block)
@@ -351,6 +364,21 @@ static int64_t clone_thread(const struct clone_request *q)
     return tid;
 }
 
+/* Name spaces are the container's; what two processes would share (memory, descriptors, working
+ * directory, handlers) two enclaves cannot. */
+#define CLONE_PROCESS_REFUSED                                                             \
+    (CLONE_FILES | CLONE_FS | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | \
+     CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWCGROUP | CLONE_PIDFD | CLONE_PTRACE)
+
+static int64_t refuse_clone(uint64_t flags)
+{
+    libos_log(LOG_INFO, "clone(0x%lx): processes cannot share that (docs/processes.md)", flags);
+    return (flags & (CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |
+                     CLONE_NEWNET | CLONE_NEWCGROUP)) != 0
+               ? -EPERM
+               : -ENOSYS;
+}
+
 static int64_t do_clone_request(const struct clone_request *q)
 {
     /* What Linux refuses first, whatever is to be made. */
@@ -359,14 +387,16 @@ static int64_t do_clone_request(const struct clone_request *q)
         (q->flags & (CLONE_FS | CLONE_NEWNS)) == (CLONE_FS | CLONE_NEWNS)) {
         return -EINVAL;
     }
-    if ((q->flags & CLONE_THREAD) == 0) {
-        libos_log(LOG_INFO, "clone(0x%lx): new processes are not supported", q->flags);
-        return -ENOSYS;
+    if ((q->flags & CLONE_THREAD) != 0) {
+        return (q->flags & THREAD_MUST) != THREAD_MUST ? -EINVAL : clone_thread(q);
     }
-    if ((q->flags & THREAD_MUST) != THREAD_MUST) {
-        return -EINVAL;
+    if ((q->flags & (CLONE_SIGHAND | CLONE_PROCESS_REFUSED)) != 0) {
+        return refuse_clone(q->flags);
     }
-    return clone_thread(q);
+    if ((q->flags & CLONE_VM) != 0) {
+        return (q->flags & CLONE_VFORK) == 0 ? refuse_clone(q->flags) : vfork_begin(q);
+    }
+    return fork_process(q);
 }
 
 SYSCALL_5(clone, uint64_t, flags, uint64_t, stack, uint64_t, parent_tid, uint64_t, child_tid,
@@ -374,6 +404,7 @@ SYSCALL_5(clone, uint64_t, flags, uint64_t, stack, uint64_t, parent_tid, uint64_
 {
     const struct clone_request q = {
         .flags = flags & ~(uint64_t)CSIGNAL,
+        .exit_signal = flags & CSIGNAL,
         .stack = stack,
         .parent_tid = parent_tid,
         .child_tid = child_tid,
@@ -410,17 +441,32 @@ SYSCALL_2(clone3, uint64_t, user_args, uint64_t, size)
     if (a.set_tid_size != 0 || (a.flags & CLONE_INTO_CGROUP) != 0) {
         return -EPERM;
     }
+    if (a.exit_signal > SIGNAL_COUNT) {
+        return -EINVAL;
+    }
     if ((a.stack == 0) != (a.stack_size == 0) || (a.flags & (CLONE_DETACHED | CSIGNAL)) != 0) {
         return -EINVAL;
     }
     q = (struct clone_request){
         .flags = a.flags,
+        .exit_signal = a.exit_signal,
         .stack = a.stack + a.stack_size,
         .parent_tid = a.parent_tid,
         .child_tid = a.child_tid,
         .tls = a.tls,
     };
     return do_clone_request(&q);
+}
+
+SYSCALL_0(fork)
+{
+    return fork_process(&(const struct clone_request){.exit_signal = SIGCHLD});
+}
+
+SYSCALL_0(vfork)
+{
+    return vfork_begin(
+        &(const struct clone_request){.flags = CLONE_VM | CLONE_VFORK, .exit_signal = SIGCHLD});
 }
 
 /* ---- arch_prctl ---- */

@@ -50,8 +50,15 @@ struct process {
     struct signal_process *signals; /* signal/ */
     uint64_t start_time;            /* CLOCK_MONOTONIC ns */
     int32_t next_tid;
-    uint32_t exiting;       /* 1 + exit status once exit_group began */
-    struct thread *stopper; /* waits until it is the only thread; threads_lock */
+    uint32_t exiting;               /* 1 + exit status once exit_group began */
+    struct thread *stopper;         /* waits until it is the only thread; threads_lock */
+    struct waitq child_waiters; /* wait4 and waitid */
+    uint32_t child_news;        /* counts what was heard of children */
+    uint64_t child_utime;       /* ns, of the children that were waited for */
+    uint64_t child_stime;
+    uint32_t exit_signal;  /* what the parent gets at the end */
+    uint32_t death_signal; /* PR_SET_PDEATHSIG */
+    struct vfork *vfork;   /* a child of vfork in its parent's enclave: proc/vfork.h; else NULL */
 };
 
 struct signal_state; /* signal/signal.h: mask, pending, alternate stack */
@@ -59,6 +66,7 @@ struct signal_state; /* signal/signal.h: mask, pending, alternate stack */
 /* thread->work */
 #define WORK_SIGNAL      1u /* a signal may be deliverable, or a timer may be due */
 #define WORK_EXIT        4u /* the process ends: go */
+#define WORK_FREEZE      8u /* the enclave is being copied: stand still (proc/freeze.h) */
 #define WORK_FULL_RETURN 2u /* ctx was replaced (rt_sigreturn): give back every register */
 
 #define CPU_MASK_SIZE 128u /* 1024 processors */
@@ -85,9 +93,14 @@ struct thread {
     int32_t host_wake_fd;        /* host eventfd for park_state 2; -1: none yet */
     void (*service)(void *arg);  /* proc/service.h: a thread of the library OS itself; else NULL */
     void *service_arg;
-    void *arch; /* boot/: TCS, stacks, host-call block */
+    uint32_t frozen;     /* stands at the gate of proc/freeze.h, or rests */
+    struct vfork *vfork; /* a child runs on this thread until its execve: proc/vfork.h */
+    void *arch;          /* boot/: TCS, stacks, host-call block */
 };
 
 /* The current thread. GS-relative in the enclave. */
 struct thread *thread_current(void);
+/* The process the current thread belongs to. */
 struct process *process_current(void);
+/* The process this enclave was made for; a child of vfork is another one for a while. */
+struct process *process_first(void);

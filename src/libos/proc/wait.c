@@ -18,6 +18,7 @@
 #include "libos/lib/uapi.h"
 #include "libos/libos.h"
 #include "libos/mm/kmem.h"
+#include "libos/proc/freeze.h"
 #include "libos/proc/park.h"
 #include "libos/proc/thread.h"
 #include "libos/proc/thread_list.h"
@@ -187,6 +188,21 @@ int thread_wait(uint64_t deadline)
 int thread_wait_uninterruptible(uint64_t deadline)
 {
     return wait(deadline, false);
+}
+
+void thread_wait_thaw(void)
+{
+    struct thread *t = thread_current();
+
+    while (freeze_wanted(t)) {
+        const uint32_t seq = park_begin(t);
+
+        __atomic_store_n(&t->park_state, PARK_FUTEX, __ATOMIC_SEQ_CST);
+        if (freeze_wanted(t) && host_park(seq, -1) == -EINTR) {
+            host_yield(); /* a signal is filed, and may be taken only afterwards */
+        }
+        __atomic_store_n(&t->park_state, PARK_AWAKE, __ATOMIC_SEQ_CST);
+    }
 }
 
 int thread_wait_flag(const uint32_t *flag, bool interruptible)

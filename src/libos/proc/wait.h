@@ -53,6 +53,8 @@ size_t waitq_wake(struct waitq *q, size_t count, uint32_t events);
 /* The same, not interruptible by signals. */
 [[nodiscard]] int thread_wait_uninterruptible(uint64_t deadline);
 void thread_wake(struct thread *t);
+/* Until nobody wants the current thread to stand still (proc/freeze.h). Takes no lock. */
+void thread_wait_thaw(void);
 
 /* Sleeping on a flag of one's own instead of the thread's wake token, for waits inside the library
  * OS that can lie within another wait. Until *flag is set (0), or a signal when `interruptible`, or

@@ -12,7 +12,10 @@
 #include <asm/unistd_64.h>
 #include <linux/signal.h>
 
+#include "libos/family/rpc.h"
 #include "libos/libos.h"
+#include "libos/proc/family_process.h"
+#include "libos/proc/freeze.h"
 #include "libos/proc/park.h"
 #include "libos/proc/process.h"
 #include "libos/signal/state.h"
@@ -53,6 +56,7 @@ static void wait_while_stopped(struct thread *t)
     struct signal_process *sp = t->process->signals;
 
     while (__atomic_load_n(&sp->stopped, __ATOMIC_ACQUIRE)) {
+        freeze_gate(t);
         (void)thread_wait_uninterruptible(WAIT_FOREVER); /* woken by SIGCONT; else loop */
     }
 }
@@ -65,7 +69,13 @@ static void default_action(struct cpu_context *ctx, struct thread *t, int signo)
     case SIGDEF_STOP:
         libos_log(LOG_INFO, "stopped by signal %d", signo);
         __atomic_store_n(&t->process->signals->stopped, true, __ATOMIC_RELEASE);
+        if (family_role() != FAMILY_ALONE) {
+            family_process_stopped(t->process->pid, (uint32_t)signo);
+        }
         wait_while_stopped(t);
+        if (family_role() != FAMILY_ALONE) {
+            family_process_stopped(t->process->pid, 0);
+        }
         return;
     case SIGDEF_TERMINATE: process_die(signo, /*core=*/false, ctx);
     case SIGDEF_CORE: process_die(signo, /*core=*/true, ctx);
@@ -135,7 +145,7 @@ void signal_deliver(struct cpu_context *ctx, int64_t syscall)
         int signo;
 
         /* Cleared before anything is looked at: what comes from here on sets it again. */
-        (void)__atomic_and_fetch(&t->work, WORK_EXIT, __ATOMIC_ACQ_REL);
+        (void)__atomic_and_fetch(&t->work, WORK_EXIT | WORK_FREEZE, __ATOMIC_ACQ_REL);
         park_take_host_signals();
         how = classify(ctx, syscall);
         timers_run();
@@ -147,7 +157,7 @@ void signal_deliver(struct cpu_context *ctx, int64_t syscall)
                 dispatch_again(ctx, syscall);
                 continue;
             }
-            if ((__atomic_load_n(&t->work, __ATOMIC_ACQUIRE) & ~WORK_EXIT) == 0) {
+            if ((__atomic_load_n(&t->work, __ATOMIC_ACQUIRE) & ~(WORK_EXIT | WORK_FREEZE)) == 0) {
                 return;
             }
             syscall = -1;

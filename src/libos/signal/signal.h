@@ -54,6 +54,8 @@ _Static_assert(sizeof(struct siginfo_kernel) == 128, "Linux siginfo_t");
 [[nodiscard]] int signal_init_process(struct process *p);
 [[nodiscard]] int signal_init_thread(struct thread *t, const struct thread *creator);
 void signal_free_thread(struct thread *t);
+/* In a child of fork: nothing is pending. */
+void signal_after_fork(struct thread *t);
 /* execve: caught signals go back to default, the alternate stack is dropped. */
 void signal_reset_for_exec(struct process *p);
 

@@ -5,6 +5,7 @@
 #include <linux/signal.h>
 
 #include "libos/mm/kmem.h"
+#include "libos/proc/freeze.h"
 
 #define SYNCHRONOUS                                                                                \
     (1ull << (SIGSEGV - 1) | 1ull << (SIGBUS - 1) | 1ull << (SIGILL - 1) | 1ull << (SIGTRAP - 1) | \
@@ -58,6 +59,21 @@ void signal_free_thread(struct thread *t)
     kpages_free(t->signals->xsave, 1);
     kfree(t->signals);
     t->signals = NULL;
+}
+
+void signal_after_fork(struct thread *t)
+{
+    struct signal_process *sp = t->process->signals;
+    struct list freed;
+
+    list_init(&freed);
+    spin_lock(&sp->lock);
+    signal_queue_drop(sp, &t->signals->pending, UINT64_MAX, &freed);
+    signal_queue_drop(sp, &sp->shared, UINT64_MAX, &freed);
+    sp->queued = 0;
+    sp->stopped = false;
+    spin_unlock(&sp->lock);
+    signal_free_records(&freed);
 }
 
 void signal_reset_for_exec(struct process *p)
@@ -191,7 +207,9 @@ bool thread_signal_pending(void)
 {
     struct thread *t = thread_current();
 
-    return t->signals != NULL && (signal_pending_mask(t) & ~t->signals->mask) != 0;
+    /* Whoever is to stand still leaves its wait as for a signal, and starts again afterwards. */
+    return t->signals != NULL &&
+           ((signal_pending_mask(t) & ~t->signals->mask) != 0 || freeze_wanted(t));
 }
 
 void signal_set_temporary_mask(uint64_t mask)

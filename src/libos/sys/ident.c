@@ -11,10 +11,12 @@
 #include <linux/sysinfo.h>
 #include <linux/utsname.h>
 
+#include "libos/family/rpc.h"
 #include "libos/lib/strbuf.h"
 #include "libos/libos.h"
 #include "libos/mm/page.h"
 #include "libos/mm/user.h"
+#include "libos/proc/family_process.h"
 #include "libos/proc/thread_list.h"
 #include "libos/sys/limits.h"
 #include "libos/sys/syscall.h"
@@ -147,43 +149,55 @@ SYSCALL_0(gettid)
     return thread_current()->tid;
 }
 
-SYSCALL_0(getppid)
+/* What the family's table says of a process: 0 is the caller. */
+static int describe(int32_t pid, struct pids_info *ret)
 {
-    return process_current()->ppid;
+    if (pid < 0) {
+        return -ESRCH;
+    }
+    return family_process_describe(pid == 0 ? process_current()->pid : pid, ret);
 }
 
-SYSCALL_0(getpgrp)
+SYSCALL_0(getppid)
 {
-    return process_current()->pid;
+    struct pids_info info;
+
+    /* The parent may have ended: the table knows who has taken its place. */
+    if (family_role() == FAMILY_ALONE || describe(0, &info) < 0) {
+        return process_current()->ppid;
+    }
+    return info.ppid;
 }
 
 SYSCALL_1(getpgid, int32_t, pid)
 {
-    return pid == 0 || pid == process_current()->pid ? process_current()->pid : -ESRCH;
+    struct pids_info info;
+    const int r = describe(pid, &info);
+
+    return r < 0 ? r : info.pgid;
+}
+
+SYSCALL_0(getpgrp)
+{
+    return do_getpgid(0);
 }
 
 SYSCALL_1(getsid, int32_t, pid)
 {
-    return pid == 0 || pid == process_current()->pid ? process_current()->pid : -ESRCH;
+    struct pids_info info;
+    const int r = describe(pid, &info);
+
+    return r < 0 ? r : info.sid;
 }
 
-/* The first process leads its session and its group, so these have nothing left to do. */
 SYSCALL_2(setpgid, int32_t, pid, int32_t, pgid)
 {
-    const int32_t self = process_current()->pid;
-
-    if (pgid < 0) {
-        return -EINVAL;
-    }
-    if (pid != 0 && pid != self) {
-        return -ESRCH;
-    }
-    return -EPERM; /* a session leader cannot move (setpgid(2)) */
+    return pid < 0 ? -EINVAL : family_process_setpgid(process_current()->pid, pid, pgid);
 }
 
 SYSCALL_0(setsid)
 {
-    return -EPERM; /* it leads its process group already (setsid(2)) */
+    return family_process_setsid(process_current()->pid);
 }
 
 SYSCALL_0(getuid)
@@ -611,8 +625,6 @@ static int64_t prctl_flag(bool *flag, uint64_t value)
 
 SYSCALL_5(prctl, int, option, uint64_t, a, uint64_t, b, uint64_t, c, uint64_t, d)
 {
-    static uint32_t death_signal;
-
     switch (option) {
     case PR_SET_NAME:
     case PR_GET_NAME: return prctl_name(option, a);
@@ -623,7 +635,9 @@ SYSCALL_5(prctl, int, option, uint64_t, a, uint64_t, b, uint64_t, c, uint64_t, d
     case PR_GET_NO_NEW_PRIVS: return (b | c | d) != 0 ? -EINVAL : g_ident.no_new_privs;
     case PR_SET_NO_NEW_PRIVS:
         return a != 1 || (b | c | d) != 0 ? -EINVAL : prctl_flag(&g_ident.no_new_privs, 1);
-    case PR_SET_CHILD_SUBREAPER: g_ident.child_subreaper = a != 0; return 0;
+    case PR_SET_CHILD_SUBREAPER:
+        g_ident.child_subreaper = a != 0;
+        return family_process_set(process_current()->pid, PIDS_SUBREAPER, a != 0);
     case PR_GET_CHILD_SUBREAPER: {
         const int32_t v = g_ident.child_subreaper;
 
@@ -633,9 +647,9 @@ SYSCALL_5(prctl, int, option, uint64_t, a, uint64_t, b, uint64_t, c, uint64_t, d
         if (a > 64) {
             return -EINVAL;
         }
-        death_signal = (uint32_t)a;
-        return 0;
-    case PR_GET_PDEATHSIG: return user_put(a, &death_signal);
+        process_current()->death_signal = (uint32_t)a;
+        return family_process_set(process_current()->pid, PIDS_DEATH_SIGNAL, a);
+    case PR_GET_PDEATHSIG: return user_put(a, &process_current()->death_signal);
     case PR_GET_TIMERSLACK: return (int64_t)g_ident.timer_slack;
     case PR_SET_TIMERSLACK:
         /* Remembered: wake-ups are the host's to delay anyway. */

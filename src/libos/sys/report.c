@@ -37,6 +37,15 @@ static void count(uint64_t *c)
     (void)__atomic_add_fetch(c, 1, __ATOMIC_RELAXED);
 }
 
+void trace_after_fork(void)
+{
+    __builtin_memset(g_missing, 0, sizeof(g_missing));
+    __builtin_memset(g_hostcalls, 0, sizeof(g_hostcalls));
+    g_unknown = 0;
+    g_traps = 0;
+    g_faults = 0;
+}
+
 void trace_missing(uint64_t number)
 {
     count(&g_missing[number]);

@@ -2,7 +2,9 @@
 /* Copyright 2026 The nacre authors */
 #include <linux/signal.h>
 
+#include "libos/family/rpc.h"
 #include "libos/mm/user.h"
+#include "libos/proc/family_process.h"
 #include "libos/proc/process.h"
 #include "libos/proc/thread_list.h"
 #include "libos/signal/state.h"
@@ -47,6 +49,12 @@ SYSCALL_4(rt_sigaction, int, signo, uint64_t, user_new, uint64_t, user_old, uint
     }
     spin_unlock(&sp->lock);
     signal_free_records(&freed);
+    if (user_new != 0 && signo == SIGCHLD && family_role() != FAMILY_ALONE) {
+        /* Does it want to hear of its children's ends? */
+        (void)!family_process_set(process_current()->pid, PIDS_REAPS_SELF,
+                                  fresh.handler == SIG_IGN_VALUE ||
+                                      (fresh.flags & SA_NOCLDWAIT) != 0);
+    }
     return user_old != 0 ? user_put(user_old, &old) : 0;
 }
 
@@ -219,19 +227,23 @@ SYSCALL_2(kill, int32_t, pid, int, signo)
 {
     struct process *p = process_current();
     struct siginfo_kernel info;
+    int r;
 
     if (signo < 0 || signo > SIGNAL_COUNT) {
         return -EINVAL;
     }
-    /* One process: itself, its group (0 and -pgrp); -1 means everyone but the caller. */
-    if (pid != p->pid && pid != 0 && pid != -p->pid) {
+    if (pid == INT32_MIN) {
         return -ESRCH;
     }
-    if (signo == 0) {
-        return 0;
-    }
     fill_sender(&info, signo, SI_USER);
-    return signal_send_process(p, signo, &info);
+    if (pid != p->pid) {
+        r = family_process_kill(p->pid, pid, &info);
+        if (r <= 0) {
+            return r;
+        }
+    }
+    /* Itself, or itself as well: before the call returns. */
+    return signo == 0 ? 0 : signal_send_process(p, signo, &info);
 }
 
 static int64_t send_to_thread(int32_t tid, int signo, const struct siginfo_kernel *info)
@@ -290,11 +302,14 @@ SYSCALL_3(rt_sigqueueinfo, int32_t, pid, int, signo, uint64_t, user_info)
     if (get_queued_info(user_info, signo, &info) < 0) {
         return -EFAULT;
     }
-    if (pid != process_current()->pid) {
-        return -ESRCH;
-    }
-    if (signo < 0 || signo > SIGNAL_COUNT) {
+    if (signo < 0 || signo > SIGNAL_COUNT || pid <= 0) {
         return -EINVAL;
+    }
+    if (pid != process_current()->pid) {
+        /* To others nobody may pose as kill() or as the kernel. */
+        return info.code >= 0 || info.code == SI_TKILL
+                   ? -EPERM
+                   : MIN(family_process_kill(process_current()->pid, pid, &info), 0);
     }
     return signo == 0 ? 0 : signal_send_process(process_current(), signo, &info);
 }

@@ -7,6 +7,7 @@
 #include "libos/host/host.h"
 #include "libos/mm/user.h"
 #include "libos/proc/thread.h"
+#include "libos/sys/rusage.h"
 #include "libos/sys/syscall.h"
 #include "libos/time/clock.h"
 
@@ -156,22 +157,34 @@ SYSCALL_4(clock_nanosleep, int, id, int, flags, uint64_t, user_req, uint64_t, us
 enum { T_USER, T_SYSTEM, T_MAXRSS, T_MINFLT, T_MAJFLT, T_NVCSW, T_NIVCSW, T_COUNT };
 _Static_assert(T_COUNT == 7, "host_times");
 
+struct rusage64 {
+    struct kernel_timeval64 utime;
+    struct kernel_timeval64 stime;
+    int64_t values[14]; /* maxrss ixrss idrss isrss minflt majflt nswap inblock oublock msgsnd
+                           msgrcv nsignals nvcsw nivcsw */
+};
+_Static_assert(sizeof(struct rusage64) == 144, "struct rusage");
+
+int rusage_put_times(uint64_t user_usage, uint64_t utime, uint64_t stime)
+{
+    const struct rusage64 usage = {.utime = ns_to_timeval(utime), .stime = ns_to_timeval(stime)};
+
+    return user_put(user_usage, &usage);
+}
+
 SYSCALL_2(getrusage, int, who, uint64_t, user_usage)
 {
-    struct {
-        struct kernel_timeval64 utime;
-        struct kernel_timeval64 stime;
-        int64_t values[14]; /* maxrss ixrss idrss isrss minflt majflt nswap inblock oublock msgsnd
-                               msgrcv nsignals nvcsw nivcsw */
-    } usage = {0};
-    uint64_t t[T_COUNT] = {0};
+    const struct process *p = process_current();
+    struct rusage64 usage = {0};
+    uint64_t t[T_COUNT];
 
-    if (who != RUSAGE_SELF && who != RUSAGE_CHILDREN && who != 1 /* RUSAGE_THREAD */) {
+    if (who == RUSAGE_CHILDREN) {
+        return rusage_put_times(user_usage, p->child_utime, p->child_stime);
+    }
+    if (who != RUSAGE_SELF && who != 1 /* RUSAGE_THREAD */) {
         return -EINVAL;
     }
-    if (who != RUSAGE_CHILDREN) {
-        host_times(who, t);
-    }
+    host_times(who, t);
     usage.utime = ns_to_timeval(t[T_USER]);
     usage.stime = ns_to_timeval(t[T_SYSTEM]);
     usage.values[0] = (int64_t)t[T_MAXRSS];
@@ -184,12 +197,15 @@ SYSCALL_2(getrusage, int, who, uint64_t, user_usage)
 
 SYSCALL_1(times, uint64_t, user_tms)
 {
+    const struct process *p = process_current();
     uint64_t t[T_COUNT];
     int64_t tms[4] = {0};
 
     host_times(RUSAGE_SELF, t);
     tms[0] = (int64_t)(t[T_USER] / (NS_PER_S / CLK_TCK));
     tms[1] = (int64_t)(t[T_SYSTEM] / (NS_PER_S / CLK_TCK));
+    tms[2] = (int64_t)(p->child_utime / (NS_PER_S / CLK_TCK));
+    tms[3] = (int64_t)(p->child_stime / (NS_PER_S / CLK_TCK));
     if (user_tms != 0 && user_put(user_tms, &tms) < 0) {
         return -EFAULT;
     }

@@ -11,6 +11,7 @@
 #include "libos/proc/thread_list.h"
 #include "libos/signal/signal.h"
 #include "libos/sys/syscall.h"
+#include "libos/sys/timer.h"
 #include "libos/time/clock.h"
 #include "libos/time/timer.h"
 
@@ -30,7 +31,7 @@ struct itimerval64 {
 
 static void itimer_fire(struct ktimer *t, uint64_t expirations)
 {
-    (void)signal_send_process(process_current(), SIGALRM, NULL); /* standard: does not queue up */
+    (void)signal_send_process(process_first(), SIGALRM, NULL); /* standard: does not queue up */
 }
 
 static struct ktimer g_itimer = {.node = {&g_itimer.node, &g_itimer.node}, .fire = itimer_fire};
@@ -327,4 +328,16 @@ SYSCALL_1(timer_delete, int32_t, id)
     ktimer_stop(&t->timer);
     kfree(t);
     return 0;
+}
+
+void timer_calls_after_fork(void)
+{
+    ktimer_stop(&g_itimer);
+    for (size_t i = 0; i < POSIX_TIMERS_MAX; i++) {
+        if (g_posix[i] != NULL) {
+            ktimer_stop(&g_posix[i]->timer);
+            kfree(g_posix[i]);
+            g_posix[i] = NULL;
+        }
+    }
 }

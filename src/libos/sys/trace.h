@@ -33,5 +33,8 @@ void trace_count_hostcall(uint32_t number);
 void trace_count_trap(void);
 void trace_count_fault(void);
 
+/* In a child of fork: it counts for itself. */
+void trace_after_fork(void);
+
 /* At the end: the reports that were asked for. */
 void trace_report(void);

@@ -109,6 +109,15 @@ void ktimer_get(struct ktimer *t, uint64_t *ret_left, uint64_t *ret_period)
     spin_unlock(&g_timers.lock);
 }
 
+void timers_after_fork(void)
+{
+    /* What is armed now came along (descriptors of timers); the host's wake-up did not. */
+    g_timers.firing = NULL;
+    g_timers.firing_thread = NULL;
+    g_timers.host_armed = WAIT_FOREVER;
+    arm_host();
+}
+
 void timers_run(void)
 {
     uint64_t now;

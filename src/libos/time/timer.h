@@ -27,5 +27,8 @@ void ktimer_stop(struct ktimer *t);
 /* What is left and the period; 0, 0 when it is not armed. */
 void ktimer_get(struct ktimer *t, uint64_t *ret_left, uint64_t *ret_period);
 
+/* In a child of fork, after the timers that are not inherited were stopped. */
+void timers_after_fork(void);
+
 /* Fires what is due. Cheap when nothing is. */
 void timers_run(void);

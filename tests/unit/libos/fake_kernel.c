@@ -19,6 +19,7 @@
 #include "libos/libos.h"
 #include "libos/mm/kmem.h"
 #include "libos/mm/user.h"
+#include "libos/proc/freeze.h"
 #include "libos/proc/park.h"
 #include "libos/proc/service.h"
 #include "libos/proc/thread.h"
@@ -249,6 +250,20 @@ struct thread *thread_current(void)
 struct process *process_current(void)
 {
     return &g_process;
+}
+
+struct process *process_first(void)
+{
+    return &g_process;
+}
+
+/* Nobody forks here: whoever rests need not go to a gate. */
+void freeze_rest_begin(void)
+{
+}
+
+void freeze_rest_end(void)
+{
 }
 
 void thread_put(struct thread *t)

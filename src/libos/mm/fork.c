@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The nacre authors */
+#include "libos/mm/fork.h"
+
+#include "libos/mm/mm.h"
+#include "libos/mm/page.h"
+
+static bool stays_behind(const struct vma *v)
+{
+    return (v->flags & (VMA_DONTFORK | VMA_WIPEFORK)) != 0;
+}
+
+int mm_for_each_run(int (*emit)(void *arg, uint64_t address, uint64_t size, uint8_t prot),
+                    void *arg)
+{
+    int r = 0;
+
+    for (const struct vma *v = vma_first(&g_mm.tree); r == 0 && v != NULL; v = vma_next(v)) {
+        if (!stays_behind(v)) {
+            r = page_for_each_run(v->start, v->end - v->start, emit, arg);
+        }
+    }
+    return r;
+}
+
+void mm_after_fork(bool kept)
+{
+    struct vma *next;
+
+    for (struct vma *v = vma_first(&g_mm.tree); v != NULL; v = next) {
+        next = vma_next(v);
+        v->flags &= ~VMA_LOCKED; /* locks are not inherited */
+        if (!kept || stays_behind(v)) {
+            page_forget(v->start, v->end - v->start);
+        }
+        if ((v->flags & VMA_DONTFORK) != 0) {
+            vma_remove(&g_mm.tree, v);
+            mm_vma_free(v);
+        }
+    }
+    g_mm.lock_future = false;
+}
+
+bool mm_has_shared_anonymous(void)
+{
+    for (const struct vma *v = vma_first(&g_mm.tree); v != NULL; v = vma_next(v)) {
+        if ((v->flags & VMA_SHARED_ANON) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
