@@ -56,6 +56,7 @@ static bool bar_met(const struct bench_row *row, const struct bench_result *r)
     }
     switch (row->bar) {
     case BENCH_BAR_MAX: return r->nacre <= row->bar_value;
+    case BENCH_BAR_MIN: return r->nacre >= row->bar_value;
     case BENCH_BAR_NATIVE_PLUS: return r->nacre <= r->native + row->bar_value;
     case BENCH_BAR_RATIO_MAX: return r->ratio <= row->bar_value;
     case BENCH_BAR_RATIO_MIN: return r->ratio >= row->bar_value;

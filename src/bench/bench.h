@@ -24,6 +24,7 @@ struct bench_sample {
 enum bench_bar {
     BENCH_BAR_NONE,
     BENCH_BAR_MAX,         /* nacre <= value */
+    BENCH_BAR_MIN,         /* nacre >= value: throughput without a native side */
     BENCH_BAR_NATIVE_PLUS, /* nacre <= native + value */
     BENCH_BAR_RATIO_MAX,   /* nacre / native <= value */
     BENCH_BAR_RATIO_MIN,   /* nacre / native >= value: throughput */

@@ -16,6 +16,7 @@ static void format_bar(const struct bench_result *r, char *dst, size_t size)
 {
     static const char *const forms[] = {
         [BENCH_BAR_MAX] = "<= %g",
+        [BENCH_BAR_MIN] = ">= %g",
         [BENCH_BAR_NATIVE_PLUS] = "<= native + %g",
         [BENCH_BAR_RATIO_MAX] = "ratio <= %g",
         [BENCH_BAR_RATIO_MIN] = "ratio >= %g",
