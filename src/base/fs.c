@@ -6,11 +6,25 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "base/alloc.h"
 
 #define FS_READ_STEP ((size_t)64 * 1024)
+
+/* A first buffer that holds all of a file of known size, and one byte to find its end. The pages of
+ * a large one are had in one go: a fault each costs more than reading what goes there. */
+static size_t first_capacity(int fd, size_t max)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size < 0 ||
+        (uint64_t)st.st_size > max || (uint64_t)st.st_size > SIZE_MAX / 2) {
+        return FS_READ_STEP;
+    }
+    return MAX((size_t)st.st_size + 2, (size_t)64);
+}
 
 int fs_read_file(const char *path, size_t max, uint8_t **ret_data, size_t *ret_size,
                  struct error **err)
@@ -29,7 +43,7 @@ int fs_read_file(const char *path, size_t max, uint8_t **ret_data, size_t *ret_s
         ssize_t n;
 
         if (size + 1 >= cap) {
-            size_t new_cap = cap == 0 ? FS_READ_STEP : cap * 2;
+            size_t new_cap = cap == 0 ? first_capacity(fd, max) : cap * 2;
             uint8_t *grown = realloc(data, new_cap);
 
             if (grown == NULL) {
@@ -58,6 +72,38 @@ int fs_read_file(const char *path, size_t max, uint8_t **ret_data, size_t *ret_s
     *ret_data = TAKE_PTR(data);
     *ret_size = size;
     return 0;
+}
+
+int fs_map_file(const char *path, size_t max, struct fs_mapping *ret, struct error **err)
+{
+    _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    struct stat st;
+    void *p;
+
+    if (fd < 0 || fstat(fd, &st) < 0) {
+        return error_set_errno(err, errno, "cannot open %s", path);
+    }
+    if (!S_ISREG(st.st_mode) || st.st_size == 0) {
+        return error_set(err, EINVAL, "%s is %s", path,
+                         S_ISREG(st.st_mode) ? "empty" : "not a regular file");
+    }
+    if ((uint64_t)st.st_size > max) {
+        return error_set(err, EFBIG, "%s is larger than the %zu bytes allowed for it", path, max);
+    }
+    p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (p == MAP_FAILED) {
+        return error_set_errno(err, errno, "cannot map %s", path);
+    }
+    *ret = (struct fs_mapping){.data = p, .size = (size_t)st.st_size};
+    return 0;
+}
+
+void fs_unmap(struct fs_mapping *m)
+{
+    if (m->data != NULL) {
+        (void)munmap((void *)(uintptr_t)m->data, m->size);
+        *m = (struct fs_mapping){};
+    }
 }
 
 static int write_all(int fd, const uint8_t *p, size_t size)

@@ -292,7 +292,7 @@ static uint64_t default_memory(void)
 static int run(const struct exec_options *o, char **argv, int *ret_status, struct error **err)
 {
     _cleanup_free_ char *path = NULL;
-    _cleanup_free_ uint8_t *elf = NULL;
+    _cleanup_fs_mapping_ struct fs_mapping elf = {};
     _cleanup_free_ uint8_t *manifest = NULL;
     struct libos_options lo = {};
     struct sgx_sigstruct sigstruct;
@@ -306,7 +306,7 @@ static int run(const struct exec_options *o, char **argv, int *ret_status, struc
     int r = find_libos(o->libos, &path, err);
 
     if (r == 0) {
-        r = fs_read_file(path, ELF_MAX, &elf, &image.elf_size, err);
+        r = fs_map_file(path, ELF_MAX, &elf, err);
     }
     if (r == 0 && o->manifest != NULL) {
         r = fs_read_file(o->manifest, ENCLAVE_MANIFEST_MAX, &manifest, &image.manifest_size, err);
@@ -314,7 +314,8 @@ static int run(const struct exec_options *o, char **argv, int *ret_status, struc
     if (r < 0) {
         return r;
     }
-    image.elf = elf;
+    image.elf = elf.data;
+    image.elf_size = elf.size;
     image.manifest = manifest;
     r = sign_ad_hoc(&image, &sigstruct, err);
     if (r == 0) {

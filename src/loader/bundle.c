@@ -32,10 +32,9 @@
 
 struct bundle {
     const char *dir;
-    uint8_t *elf;
+    struct fs_mapping elf;
     uint8_t *manifest;
     uint8_t *sigstruct;
-    size_t elf_size;
     size_t manifest_size;
     struct manifest facts;
     size_t option_count;
@@ -47,7 +46,7 @@ static void bundle_free(struct bundle *b)
     for (size_t i = 0; i < b->option_count; i++) {
         free(b->options[i]);
     }
-    free(b->elf);
+    fs_unmap(&b->elf);
     free(b->manifest);
     free(b->sigstruct);
 }
@@ -85,6 +84,17 @@ __attribute__((format(printf, 3, 4))) static int add_option(struct bundle *b, st
 
 /* ---- files ---- */
 
+static int map_enclave(struct bundle *b, struct error **err)
+{
+    _cleanup_free_ char *path = NULL;
+
+    if (asprintf(&path, "%s/libos.elf", b->dir) < 0) {
+        path = NULL;
+        return error_set_errno(err, ENOMEM, "starting");
+    }
+    return fs_map_file(path, ELF_MAX, &b->elf, err);
+}
+
 static int read_one(const struct bundle *b, const char *name, size_t max, uint8_t **ret,
                     size_t *ret_size, struct error **err)
 {
@@ -100,7 +110,7 @@ static int read_one(const struct bundle *b, const char *name, size_t max, uint8_
 static int read_files(struct bundle *b, struct error **err)
 {
     size_t size;
-    int r = read_one(b, "libos.elf", ELF_MAX, &b->elf, &b->elf_size, err);
+    int r = map_enclave(b, err);
 
     if (r == 0) {
         r = read_one(b, "sigstruct", sizeof(struct sgx_sigstruct), &b->sigstruct, &size, err);
@@ -363,8 +373,8 @@ static int run(struct bundle *b, const struct bundle_options *o, int *ret_status
         .hostname = hostname,
         .options = (const char *const *)b->options,
     };
-    const struct loader_image image = {.elf = b->elf,
-                                       .elf_size = b->elf_size,
+    const struct loader_image image = {.elf = b->elf.data,
+                                       .elf_size = b->elf.size,
                                        .manifest = b->manifest,
                                        .manifest_size = b->manifest_size};
     const struct sgx_backend *backend;

@@ -35,15 +35,15 @@ struct command_line {
 };
 
 struct files {
-    uint8_t *elf;
+    struct fs_mapping elf;
     uint8_t *manifest;
     uint8_t *sigstruct;
-    size_t elf_size, manifest_size, sigstruct_size;
+    size_t manifest_size, sigstruct_size;
 };
 
 static void files_free(struct files *f)
 {
-    free(f->elf);
+    fs_unmap(&f->elf);
     free(f->manifest);
     free(f->sigstruct);
 }
@@ -62,7 +62,7 @@ static int read_files(const struct command_line *c, const char *enclave, struct 
         }
         sig = beside;
     }
-    r = fs_read_file(enclave, ELF_MAX, &ret->elf, &ret->elf_size, err);
+    r = fs_map_file(enclave, ELF_MAX, &ret->elf, err);
     if (r == 0) {
         r = fs_read_file(sig, sizeof(struct sgx_sigstruct), &ret->sigstruct, &ret->sigstruct_size,
                          err);
@@ -117,8 +117,8 @@ static int run(const struct command_line *c, char **argv, int *ret_status, struc
     if (r < 0) {
         return r;
     }
-    image = (struct loader_image){.elf = files.elf,
-                                  .elf_size = files.elf_size,
+    image = (struct loader_image){.elf = files.elf.data,
+                                  .elf_size = files.elf.size,
                                   .manifest = files.manifest,
                                   .manifest_size = files.manifest_size};
     r = loader_load(backend, &image, (const struct sgx_sigstruct *)(const void *)files.sigstruct,
@@ -171,9 +171,10 @@ static int usage_check(const struct command_line *c, size_t count, struct error 
 {
     if ((c->bundle != NULL) != (count == 0)) {
         return error_set(err, EINVAL, "%s",
-                         c->bundle != NULL ? "--bundle takes no arguments: the "
-                                             "enclave gets them from its CAS"
-                                           : "an argument is missing: name an enclave, or --bundle DIR");
+                         c->bundle != NULL
+                             ? "--bundle takes no arguments: the "
+                               "enclave gets them from its CAS"
+                             : "an argument is missing: name an enclave, or --bundle DIR");
     }
     if (c->log_level > 4) {
         return error_set(err, EINVAL, "--log-level %ju: use 0 (errors) to 4 (trace)",

@@ -138,6 +138,8 @@ int soft_add_pages(struct sgx_enclave *e, uint64_t offset, const void *src, size
         }
     }
     if (r == 0) {
+        /* All of them at once instead of a fault each; what fails now faults then. */
+        (void)madvise((void *)(e->base + offset), size, MADV_POPULATE_WRITE);
         memcpy((void *)(e->base + offset), src, size);
         (void)soft_apply_range_locked(e, first, count);
         for (uint64_t i = 0; i < count; i++) {
@@ -214,8 +216,8 @@ static uint64_t close_pages(struct sgx_enclave *e, uint64_t first, uint64_t coun
     uint64_t seen = 0;
 
     for (uint64_t p = first; p < first + count; p++) {
-        if (e->touched[p / 512] == 0 && !closed) {
-            p |= 511; /* nobody was here */
+        if (e->touched[p / 512] == 0 && !closed) { /* nobody was here */
+            p = soft_touched_from(e, p / 512, (first + count + 511) / 512) * 512 - 1;
             continue;
         }
         seen |= closed ? __atomic_fetch_or(&e->epcm[p], EPCM_CLOSED, __ATOMIC_SEQ_CST)

@@ -175,14 +175,30 @@ int soft_protect_locked(struct sgx_enclave *e, uint64_t first, uint64_t count, u
     return 0;
 }
 
+/* The first chunk from `chunk` on that has been open, or `end`: eight at a glance, since a range
+ * may be all of 1 TiB. */
+uint64_t soft_touched_from(const struct sgx_enclave *e, uint64_t chunk, uint64_t end)
+{
+    while (chunk < end && e->touched[chunk] == 0) {
+        chunk++;
+        while (chunk % 8 == 0 && chunk + 8 <= end &&
+               *(const uint64_t *)(const void *)&e->touched[chunk] == 0) {
+            chunk += 8;
+        }
+    }
+    return chunk;
+}
+
 int soft_reapply_locked(struct sgx_enclave *e, uint64_t first, uint64_t count)
 {
     uint64_t end = first + count;
+    uint64_t last = (end + CHUNK - 1) / CHUNK;
 
-    for (uint64_t chunk = first / CHUNK; chunk * CHUNK < end; chunk++) {
+    for (uint64_t chunk = soft_touched_from(e, first / CHUNK, last); chunk < last;
+         chunk = soft_touched_from(e, chunk + 1, last)) {
         uint64_t from = chunk * CHUNK < first ? first : chunk * CHUNK;
         uint64_t to = (chunk + 1) * CHUNK < end ? (chunk + 1) * CHUNK : end;
-        int r = e->touched[chunk] == 0 ? 0 : soft_apply_range_locked(e, from, to - from);
+        int r = soft_apply_range_locked(e, from, to - from);
 
         if (r < 0) {
             return r;

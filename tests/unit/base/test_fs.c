@@ -69,11 +69,36 @@ static void test_fs_write_new_never_replaces(void **state)
     assert_int_equal(unlink(path), 0); /* rmdir in teardown fails if a temporary file stayed */
 }
 
+static void test_fs_map_file_shows_its_bytes_and_refuses_what_is_none(void **state)
+{
+    _cleanup_fs_mapping_ struct fs_mapping m = {};
+    _cleanup_error_ struct error *err = NULL;
+    char path[128];
+
+    (void)snprintf(path, sizeof(path), "%s/mapped", g_dir);
+    assert_int_equal(fs_write_file_new(path, "mapped", 6, 0600, &err), 0);
+    assert_int_equal(fs_map_file(path, 5, &m, &err), -EFBIG);
+    assert_null(m.data);
+    assert_int_equal(fs_map_file(path, 6, &m, &err), 0);
+    assert_int_equal(m.size, 6);
+    assert_memory_equal(m.data, "mapped", 6);
+    fs_unmap(&m);
+    assert_null(m.data);
+    assert_int_equal(fs_map_file(g_dir, 6, &m, &err), -EINVAL);
+    assert_non_null(strstr(error_text(err), "not a regular file"));
+    assert_int_equal(truncate(path, 0), 0);
+    assert_int_equal(fs_map_file(path, 6, &m, &err), -EINVAL);
+    assert_non_null(strstr(error_text(err), "empty"));
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(fs_map_file(path, 6, &m, &err), -ENOENT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_fs_write_then_read_returns_the_bytes_and_mode),
         cmocka_unit_test(test_fs_write_new_never_replaces),
+        cmocka_unit_test(test_fs_map_file_shows_its_bytes_and_refuses_what_is_none),
         cmocka_unit_test(test_fs_missing_file_and_directory_say_which),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
