@@ -282,14 +282,22 @@ static struct mutex g_close_lock;
 
 /* Under both locks: no data is on its way when this returns. `ep` lives as long as g_close_lock is
  * held; its lock is let go meanwhile. */
-static void settle(struct epoll *ep)
+static void call_out(struct epoll *ep)
 {
     while (ep->reading && ep->leader != thread_current()) {
-        ep->no_reads = true;
         thread_wake(ep->leader);
         mutex_unlock(&ep->lock);
         host_yield();
         mutex_lock(&ep->lock);
+    }
+}
+
+/* The same for good: somebody else than the owner is about. */
+static void settle(struct epoll *ep)
+{
+    if (ep->reading && ep->leader != thread_current()) {
+        ep->no_reads = true;
+        call_out(ep);
     }
 }
 
@@ -893,6 +901,42 @@ int epoll_create_file(struct file **ret)
 
 /* ---- fork ---- */
 
+/* A stream that two processes have is read when one of them asks. What came before stays with the
+ * parent: the child has other things to do with a connection its parent is reading from. */
+static void share_streams(struct epoll *ep)
+{
+    call_out(ep);
+    list_for_each (n, &ep->items) {
+        struct item *it = list_entry(n, struct item, node);
+
+        if (!it->stream) {
+            continue;
+        }
+        it->stream = false;
+        (void)it->file->ops->watch(it->file, 0);
+        if ((it->events & ~MODES) != 0 && host_epoll_ctl(ep->host_fd, EPOLL_CTL_MOD, it->host_fd,
+                                                         mirror_events(it), it->id) < 0) {
+            ep->no_reads = true;
+        }
+    }
+}
+
+void epoll_fork_prepare(void)
+{
+    if (thread_current()->process->vfork != NULL) {
+        return; /* it only executes a program: what that inherits nobody here reads from */
+    }
+    mutex_lock(&g_close_lock);
+    list_for_each (n, &g_all) {
+        struct epoll *ep = list_entry(n, struct epoll, all_node);
+
+        mutex_lock(&ep->lock);
+        share_streams(ep);
+        mutex_unlock(&ep->lock);
+    }
+    mutex_unlock(&g_close_lock);
+}
+
 static void mirror_again(struct epoll *ep)
 {
     if (ep->nested && mirror_open(ep) < 0) {
@@ -901,6 +945,7 @@ static void mirror_again(struct epoll *ep)
     list_for_each (n, &ep->items) {
         struct item *it = list_entry(n, struct item, node);
 
+        it->stream = false;
         it->host_fd = it->file->ops->host_fd == NULL ? -1 : it->file->ops->host_fd(it->file);
         it->host_events = 0;
         if (mirror_add(it) < 0) {
@@ -922,6 +967,8 @@ void epoll_after_fork(void)
         ep->leader_wake_fd = -1;
         ep->leader_tid = 0;
         ep->leader = NULL;
+        ep->reading = false;
+        ep->owner = 0; /* threads have new numbers */
         ep->unasked = 0;
     }
     /* Inner ones first: their mirror is what the outer ones watch. */

@@ -25,3 +25,5 @@ uint32_t epoll_item_count(const struct file *f);
 /* In a child of fork: the host's epolls are shared with the parent, whose items they hold. Each
  * epoll gets one of its own; what the two processes change from here on the other does not see. */
 void epoll_after_fork(void);
+/* In the parent before the copy: streams are about to be shared with the child. */
+void epoll_fork_prepare(void);

@@ -6,6 +6,7 @@
 
 int fs_fork_prepare(void)
 {
+    epoll_fork_prepare();
     return 0;
 }
 
