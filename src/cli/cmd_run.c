@@ -12,19 +12,23 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
+#include <ftw.h>
 #include <jansson.h>
 #include <limits.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/fs.h"
 #include "base/state_dir.h"
 #include "cli/sealed_args.h"
 #include "image/bundle_read.h"
+#include "seal/manifest.h"
 
 #define RUN_ENV_MAX 1024u
 
@@ -40,7 +44,7 @@ struct run_args {
     struct arg_list volumes;
     struct arg_list ports;
     bool prune;
-    bool pull;
+    bool refresh;
 };
 
 /* ---- the environment of the loader ---- */
@@ -201,26 +205,21 @@ static int check_ports(const struct arg_list *ports, struct error **err)
 
 /* ---- the bundle ---- */
 
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *where)
+{
+    return remove(path) == 0 || errno == ENOENT ? 0 : errno;
+}
+
+/* Whole trees, links not followed. */
 static int remove_dir(const char *path, struct error **err)
 {
-    DIR *d = opendir(path);
-    const struct dirent *e;
-    int r = 0;
+    int r;
 
-    if (d == NULL) {
-        return errno == ENOENT ? 0 : error_set_errno(err, errno, "removing %s", path);
+    if (access(path, F_OK) != 0) {
+        return 0;
     }
-    while (r == 0 && (e = readdir(d)) != NULL) {
-        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 &&
-            unlinkat(dirfd(d), e->d_name, 0) != 0) {
-            r = error_set_errno(err, errno, "removing %s/%s", path, e->d_name);
-        }
-    }
-    (void)closedir(d);
-    if (r == 0 && rmdir(path) != 0) {
-        r = error_set_errno(err, errno, "removing %s", path);
-    }
-    return r;
+    r = nftw(path, remove_entry, 64, FTW_DEPTH | FTW_PHYS);
+    return r == 0 ? 0 : error_set_errno(err, r > 0 ? r : errno, "removing %s", path);
 }
 
 static int prune(const char *cache, struct error **err)
@@ -281,7 +280,7 @@ static int fill(const struct img_source *source, const char *cache, const char *
     return r;
 }
 
-static int find_bundle(const struct img_source *source, const char *cache, bool pull, char **ret,
+static int find_bundle(const struct img_source *source, const char *cache, bool refresh, char **ret,
                        struct error **err)
 {
     const char *colon = strchr(source->digest, ':');
@@ -291,8 +290,17 @@ static int find_bundle(const struct img_source *source, const char *cache, bool 
     if (asprintf(&dir, "%s/%s", cache, colon == NULL ? source->digest : colon + 1) < 0) {
         return error_set_errno(err, ENOMEM, "starting");
     }
-    if (pull) {
+    if (refresh) {
+        _cleanup_free_ char *root = NULL;
+
         r = remove_dir(dir, err);
+        if (r == 0 && asprintf(&root, "%s.root", dir) < 0) {
+            root = NULL;
+            r = error_set_errno(err, ENOMEM, "starting");
+        }
+        if (r == 0) {
+            r = remove_dir(root, err);
+        }
     }
     if (r == 0 && access(dir, F_OK) != 0) {
         r = fill(source, cache, dir, err);
@@ -303,6 +311,140 @@ static int find_bundle(const struct img_source *source, const char *cache, bool 
     }
     *ret = dir;
     return 0;
+}
+
+/* ---- a partly sealed image: the rest of its files ---- */
+
+static int spawn(const char *const *argv, struct error **err)
+{
+    posix_spawn_file_actions_t actions;
+    int status = 0;
+    pid_t pid;
+    int r = posix_spawn_file_actions_init(&actions);
+
+    if (r != 0) {
+        return error_set_errno(err, r, "starting %s", argv[0]);
+    }
+    /* Their words are for the diagnosis, not for the application's standard output. */
+    r = posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
+    if (r == 0) {
+        r = posix_spawnp(&pid, argv[0], &actions, NULL, (char *const *)(uintptr_t)argv, environ);
+    }
+    (void)posix_spawn_file_actions_destroy(&actions);
+    if (r != 0) {
+        return error_set(err, r,
+                         "%s cannot be started (%s); it unpacks the unsealed part of this image: "
+                         "apt-get install %s, or use a container engine",
+                         argv[0], strerror(r), argv[0]);
+    }
+    while (waitpid(pid, &status, 0) < 0) {
+        if (errno != EINTR) {
+            return error_set_errno(err, errno, "waiting for %s", argv[0]);
+        }
+    }
+    return status == 0 ? 0 : error_set(err, EIO, "%s failed, see above", argv[0]);
+}
+
+/* umoci reads layouts; skopeo makes one of everything else. */
+static int unpack_layout(const char *reference, const char *scratch, struct error **err)
+{
+    _cleanup_free_ char *image = NULL;
+    _cleanup_free_ char *copy = NULL;
+    _cleanup_free_ char *bundle = NULL;
+    const char *mode = geteuid() == 0 ? "--keep-dirlinks" : "--rootless";
+    int r = 0;
+
+    if (asprintf(&bundle, "%s/unpacked", scratch) < 0) {
+        bundle = NULL;
+        return error_set_errno(err, ENOMEM, "starting");
+    }
+    if (strncmp(reference, "oci:", 4) == 0) {
+        const char *rest = reference + 4;
+        const char *slash = strrchr(rest, '/');
+        const bool tagged = strchr(slash == NULL ? rest : slash, ':') != NULL;
+
+        if (asprintf(&image, "%s%s", rest, tagged ? "" : ":latest") < 0) {
+            image = NULL;
+            return error_set_errno(err, ENOMEM, "starting");
+        }
+    } else {
+        if (asprintf(&image, "%s/layout:image", scratch) < 0) {
+            image = NULL;
+            return error_set_errno(err, ENOMEM, "starting");
+        }
+        if (asprintf(&copy, "oci:%s", image) < 0) {
+            copy = NULL;
+            return error_set_errno(err, ENOMEM, "starting");
+        }
+        r = spawn((const char *const[]){"skopeo", "copy", "--quiet", reference, copy, NULL}, err);
+    }
+    if (r == 0) {
+        r = spawn((const char *const[]){"umoci", "--log=error", "unpack", mode, "--image", image,
+                                        bundle, NULL},
+                  err);
+    }
+    return r;
+}
+
+/* Unpacks the ordinary layers once, beside the bundle, as an engine would. */
+static int unpack_root(const char *reference, const char *cache, const char *bundle, char **ret,
+                       struct error **err)
+{
+    _cleanup_free_ char *scratch = NULL;
+    _cleanup_free_ char *made = NULL;
+    _cleanup_free_ char *root = NULL;
+    int r;
+
+    if (asprintf(&root, "%s.root", bundle) < 0) {
+        root = NULL;
+        return error_set_errno(err, ENOMEM, "starting");
+    }
+    if (access(root, F_OK) == 0) {
+        *ret = TAKE_PTR(root);
+        return 0;
+    }
+    if (asprintf(&scratch, "%s/new-XXXXXX", cache) < 0) {
+        scratch = NULL;
+        return error_set_errno(err, ENOMEM, "starting");
+    }
+    if (mkdtemp(scratch) == NULL) {
+        return error_set_errno(err, errno, "making a directory in %s", cache);
+    }
+    fprintf(stderr, "nacre run: unpacking the part of the image that is not sealed\n");
+    r = unpack_layout(reference, scratch, err);
+    if (r == 0 && asprintf(&made, "%s/unpacked/rootfs", scratch) < 0) {
+        made = NULL;
+        r = error_set_errno(err, ENOMEM, "starting");
+    }
+    if (r == 0 && rename(made, root) != 0 && errno != EEXIST && errno != ENOTEMPTY) {
+        r = error_set_errno(err, errno, "naming %s", root);
+    }
+    (void)remove_dir(scratch, NULL);
+    if (r == 0) {
+        *ret = TAKE_PTR(root);
+    }
+    return r;
+}
+
+/* 1 when the manifest lets files of the container through, 0 when everything is sealed. */
+static int passes_files(const char *bundle, struct error **err)
+{
+    _cleanup_free_ char *path = NULL;
+    _cleanup_free_ uint8_t *data = NULL;
+    struct manifest m;
+    size_t size;
+    int r;
+
+    if (asprintf(&path, "%s/%s", bundle, IMG_BUNDLE_MANIFEST) < 0) {
+        path = NULL;
+        return error_set_errno(err, ENOMEM, "starting");
+    }
+    r = fs_read_file(path, MANIFEST_SIZE_MAX, &data, &size, err);
+    if (r < 0) {
+        return r;
+    }
+    /* What is no manifest is the loader's to refuse, in its own words. */
+    return manifest_parse(data, size, &m) == 0 && (m.header.flags & MANIFEST_HOST_BELOW) != 0;
 }
 
 /* ---- */
@@ -325,6 +467,7 @@ static int run_image(const char *reference, const struct run_args *a, const char
     _cleanup_img_source_ struct img_source *source = NULL;
     _cleanup_(environment_free) struct environment e = {0};
     _cleanup_free_ char *bundle = NULL;
+    _cleanup_free_ char *root = NULL;
     int r = img_source_open(reference, &source, err);
 
     if (r == 0) {
@@ -337,7 +480,16 @@ static int run_image(const char *reference, const struct run_args *a, const char
         r = environment_of_options(&e, a, err);
     }
     if (r == 0) {
-        r = find_bundle(source, cache, a->pull, &bundle, err);
+        r = find_bundle(source, cache, a->refresh, &bundle, err);
+    }
+    if (r == 0) {
+        r = passes_files(bundle, err);
+    }
+    if (r > 0) {
+        r = unpack_root(reference, cache, bundle, &root, err);
+        if (r == 0) {
+            r = environment_name(&e, "NACRE_ROOT", root, err);
+        }
     }
     return r < 0 ? r : start(bundle, &e, err);
 }
@@ -357,7 +509,7 @@ int cmd_run(int argc, char **argv, struct error **err)
          &a.ports},
         {"mode", 0, ARG_STRING, "auto|hw|soft", "hw never falls back to software", &a.mode},
         {"memory", 'm', ARG_STRING, "SIZE", "limit of the enclave's memory", &a.memory},
-        {"refresh", 0, ARG_FLAG, NULL, "unpack the image again", &a.pull},
+        {"refresh", 0, ARG_FLAG, NULL, "unpack the image again", &a.refresh},
         {"prune", 0, ARG_FLAG, NULL, "remove every unpacked image and stop", &a.prune},
         {NULL}};
     const struct arg_spec spec = {

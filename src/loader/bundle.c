@@ -201,9 +201,11 @@ static int offer_files(struct bundle *b, struct error **err)
         r = offer_file(b, "rootfs.nseal", "sealed-fd", err);
     }
     if (r == 0 && (flags & MANIFEST_HOST_BELOW) != 0) {
-        int fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        const char *root = wish("NACRE_ROOT", NULL);
+        int fd = open(root == NULL ? "/" : root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-        r = fd < 0 ? error_set_errno(err, errno, "/") : add_option(b, err, "root-fd=%d", fd);
+        r = fd < 0 ? error_set_errno(err, errno, "%s", root == NULL ? "/" : root)
+                   : add_option(b, err, "root-fd=%d", fd);
     }
     if (r == 0) {
         r = add_option(b, err, "aead=%d", (int)aead_get_level());

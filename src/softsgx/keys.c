@@ -16,7 +16,7 @@
 #include "core/cmac.h"
 #include "core/ct.h"
 
-#define FUSE_FILE  "softsgx-fuses"
+#define FUSE_FILE  "fuses"
 #define FUSE_MAGIC "nacre-softsgx-fuses-1\n"
 #define FUSE_BYTES 48u /* provisioning key, seal key, owner epoch */
 #define PATH_ROOM  4096
@@ -132,7 +132,7 @@ int soft_fuse_load(struct error **err)
     if (__atomic_load_n(&g_fuses.loaded, __ATOMIC_ACQUIRE)) {
         return 0;
     }
-    r = state_dir_ensure(&dir, err);
+    r = state_dir_make("softsgx", &dir, err);
     if (r < 0) {
         return r;
     }

@@ -12,7 +12,7 @@
 #include "base/error.h"
 
 /* Loads the machine's fuse key, making it on first use: $NACRE_STATE_DIR, for root /var/lib/nacre,
- * else $XDG_STATE_HOME/nacre or ~/.local/state/nacre; file softsgx-fuses, mode 0600. Once a
+ * else $XDG_STATE_HOME/nacre or ~/.local/state/nacre; file softsgx/fuses, mode 0600. Once a
  * process; later calls return at once. */
 [[nodiscard]] int soft_fuse_load(struct error **err);
 

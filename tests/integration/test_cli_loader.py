@@ -160,10 +160,13 @@ class Machine(Cli):
     def test_device_follows_the_order_of_drivers(self):
         dev = os.path.join(self.dir, "dev")
         os.makedirs(os.path.join(dev, "sgx"))
-        r = self.nacre(OK, "device", "--dev", dev, says="software mode")
-        self.assertEqual(r.stdout, "")
-        self.assertEqual(json.loads(self.nacre(OK, "device", "--dev", dev, "--json").stdout),
-                         {"mode": "soft", "devices": []})
+        state = os.path.join(self.dir, "device-state")
+        volume = f"{state}/softsgx:/var/lib/nacre/softsgx"
+        env = {"NACRE_STATE_DIR": state}
+        r = self.nacre(OK, "device", "--dev", dev, says="software mode", env=env)
+        self.assertEqual(r.stdout, f"--volume={volume}\n")
+        r = self.nacre(OK, "device", "--dev", dev, "--json", env=env)
+        self.assertEqual(json.loads(r.stdout), {"mode": "soft", "devices": [], "volumes": [volume]})
         for name, expected in (("isgx", ["isgx"]),
                                ("sgx/enclave", ["sgx/enclave"]),
                                ("sgx/provision", ["sgx/enclave", "sgx/provision"]),

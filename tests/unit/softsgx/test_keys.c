@@ -462,7 +462,7 @@ static void read_fuses(const char *dir, char ret[static 256], size_t *ret_size)
     char path[300];
     FILE *f;
 
-    (void)snprintf(path, sizeof(path), "%s/softsgx-fuses", dir);
+    (void)snprintf(path, sizeof(path), "%s/softsgx/fuses", dir);
     f = fopen(path, "re");
     assert_non_null(f);
     *ret_size = fread(ret, 1, 256, f);
@@ -482,7 +482,7 @@ static void test_fuse_file_made_once_private_and_checked(void **state)
 
     assert_non_null(mkdtemp(dir));
     (void)snprintf(deep, sizeof(deep), "%s/a/b", dir);
-    (void)snprintf(path, sizeof(path), "%s/softsgx-fuses", deep);
+    (void)snprintf(path, sizeof(path), "%s/softsgx/fuses", deep);
     assert_int_equal(load_in_child(deep), 0);
     assert_int_equal(stat(path, &st), 0);
     assert_int_equal(st.st_mode & 07777, 0600);
@@ -508,6 +508,8 @@ static void test_fuse_file_made_once_private_and_checked(void **state)
     assert_int_equal(load_in_child(deep), ELOOP);
     assert_int_equal(unlink(path), 0);
     assert_int_equal(load_in_child("/proc/nowhere"), ENOENT);
+    (void)snprintf(path, sizeof(path), "%s/softsgx", deep);
+    (void)rmdir(path);
     (void)rmdir(deep);
     (void)snprintf(deep, sizeof(deep), "%s/a", dir);
     (void)rmdir(deep);
