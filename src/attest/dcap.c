@@ -210,6 +210,65 @@ static int check_pck_chain(const struct pck_chain *p, const struct att_collatera
 
 /* --- the platform --- */
 
+static int prove_chain(const struct pck_chain *p, const struct att_root *trust, int64_t time,
+                       struct att_reason *why)
+{
+    _cleanup_(p256_key_freep) struct p256_key *root_key = NULL;
+    _cleanup_(p256_key_freep) struct p256_key *issuer_key = NULL;
+    int r;
+
+    if (!ct_equal(p->root->key, trust->key, sizeof(trust->key))) {
+        return att_refuse(why, ATT_ROOT_UNTRUSTED, "PCK chain");
+    }
+    if (p256_key_new(p->root->key, &root_key) != 0 ||
+        p256_key_new(p->issuer->key, &issuer_key) != 0) {
+        return att_refuse(why, ATT_CERT_MALFORMED, "PCK chain: public key");
+    }
+    r = x509_check_issued(p->root, p->root, root_key, "root certificate", why);
+    if (r == 0) {
+        r = x509_check_issued(p->issuer, p->root, root_key, "PCK issuer certificate", why);
+    }
+    if (r == 0) {
+        r = collateral_check_name(trust, p->issuer, issuer_names, "PCK issuer certificate", why);
+    }
+    if (r == 0) {
+        r = x509_check_issued(p->leaf, p->issuer, issuer_key, "PCK certificate", why);
+    }
+    if (r == 0) {
+        r = x509_check_time(p->issuer, time, "PCK issuer certificate", why);
+    }
+    return r == 0 ? x509_check_time(p->leaf, time, "PCK certificate", why) : r;
+}
+
+int att_evidence_platform(const void *evidence, size_t size, const struct att_root *root,
+                          int64_t time, struct att_platform *ret, struct att_reason *why)
+{
+    static const struct att_collateral none = {0};
+    _cleanup_(pck_chain_done) struct pck_chain chain = {0};
+    struct quote q;
+    struct pck pck;
+    char name[64];
+    int r = quote_parse(evidence, size, &q, why);
+
+    if (r == 0) {
+        r = load_pck_chain(&q, &none, &chain, why);
+    }
+    if (r == 0) {
+        r = prove_chain(&chain, root, time, why);
+    }
+    if (r == 0) {
+        r = pck_parse(chain.leaf, &pck, why);
+    }
+    if (r != 0) {
+        return r;
+    }
+    x509_common_name(chain.issuer, name, sizeof(name));
+    ret->tdx = q.kind != QUOTE_BODY_SGX;
+    ret->ca = strcmp(name, issuer_names[0]) == 0 ? ATT_PCK_PLATFORM : ATT_PCK_PROCESSOR;
+    memcpy(ret->fmspc, pck.fmspc, sizeof(ret->fmspc));
+    return 0;
+}
+
 static int check_platform(const struct dcap *d, struct att_reason *why)
 {
     const struct tcb_info *tcb = &d->collateral->tcb;

@@ -230,6 +230,27 @@ void att_collateral_info(const struct att_collateral *c, struct att_collateral_i
 [[nodiscard]] int att_inspect(const void *evidence, size_t size, struct att_claims *ret_claims,
                               struct att_reason *why);
 
+/* --- which collateral --- */
+
+enum att_pck_ca {
+    ATT_PCK_PLATFORM,
+    ATT_PCK_PROCESSOR,
+};
+
+/* What collateral a piece of evidence needs. */
+struct att_platform {
+    bool tdx;
+    uint8_t fmspc[6];
+    enum att_pck_ca ca; /* who issued its PCK certificate: whose revocation list it is */
+};
+
+/* Names the platform of a quote that carries its PCK chain. The chain is proven up to `root` at
+ * `time` (revocation apart, for which there is no list yet), so that nobody without a genuine
+ * certificate can make anybody look for collateral; nothing else of the quote is. */
+[[nodiscard]] int att_evidence_platform(const void *evidence, size_t size,
+                                        const struct att_root *root, int64_t time,
+                                        struct att_platform *ret, struct att_reason *why);
+
 /* --- appraisal --- */
 
 #define ATT_TOLERATE(status) (1u << ATT_TCB_##status)

@@ -20,6 +20,8 @@ struct cas_serve_options {
     const char *const *collateral;
     size_t software_count; /* the same for software roots */
     const char *const *software;
+    const char *pccs_url; /* who is asked for collateral that is not there; NULL: nobody */
+    const char *pccs_ca;
     const char *attestation_dir;       /* NULL: /dev/attestation */
     unsigned max_connections;          /* 0: 512 */
     unsigned max_connections_per_peer; /* 0: 256 */

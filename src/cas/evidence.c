@@ -14,6 +14,9 @@
 #include "core/ct.h"
 #include "core/sha256.h"
 
+#define ATTEMPTS      64u
+#define RETRY_SECONDS 60 /* between two fetches for one platform */
+
 struct set {
     struct att_collateral *collateral;
     uint8_t root_id[32];
@@ -33,6 +36,12 @@ struct evidence {
     struct table *table;
     pthread_mutex_t reload_lock;
     uint8_t state[32]; /* of the files when they were read last */
+    pthread_mutex_t fetch_lock;
+    struct attempt {
+        struct att_platform platform;
+        int64_t at;
+    } attempts[ATTEMPTS]; /* the newest fetches, in turn */
+    unsigned next_attempt;
 };
 
 void evidence_key_id(const uint8_t key[static 64], uint8_t ret[static 32])
@@ -193,6 +202,14 @@ static int add_set(struct table *t, const char *dir, bool software, struct error
     return 0;
 }
 
+int evidence_check_set(const char *dir, struct error **err)
+{
+    _cleanup_(table_freep) struct table *t = calloc(1, sizeof(*t));
+
+    return t != NULL ? add_set(t, dir, /*software=*/false, err)
+                     : error_set_errno(err, ENOMEM, "reading collateral");
+}
+
 /* ---- directories ---------------------------------------------------------------------------- */
 
 struct walk {
@@ -250,7 +267,8 @@ static int walk_below(const char *dir, bool software, const struct walk *w, size
     return r;
 }
 
-static int walk_one(const char *given, bool software, const struct walk *w, struct error **err)
+static int walk_one(const char *given, bool software, bool may_be_empty, const struct walk *w,
+                    struct error **err)
 {
     _cleanup_free_ char *dir = strdup(given);
     size_t found = 0;
@@ -278,7 +296,7 @@ static int walk_one(const char *given, bool software, const struct walk *w, stru
     } else {
         r = walk_below(dir, software, w, &found, err);
     }
-    if (r == 0 && found == 0) {
+    if (r == 0 && found == 0 && !may_be_empty) {
         return error_set(err, ENOENT,
                          "there is no collateral in %s: no %s there nor one directory below", given,
                          files[TCB_INFO].name);
@@ -291,10 +309,13 @@ static int walk_all(const struct evidence *e, const struct walk *w, struct error
     int r = 0;
 
     for (size_t i = 0; i < e->o.dir_count && r == 0; i++) {
-        r = walk_one(e->o.dirs[i], /*software=*/false, w, err);
+        r = walk_one(e->o.dirs[i], /*software=*/false, /*may_be_empty=*/false, w, err);
     }
     for (size_t i = 0; i < e->o.software_count && r == 0; i++) {
-        r = walk_one(e->o.software_dirs[i], /*software=*/true, w, err);
+        r = walk_one(e->o.software_dirs[i], /*software=*/true, /*may_be_empty=*/false, w, err);
+    }
+    if (r == 0 && e->o.cache_dir != NULL) {
+        r = walk_one(e->o.cache_dir, /*software=*/false, /*may_be_empty=*/true, w, err);
     }
     return r;
 }
@@ -404,7 +425,8 @@ int evidence_new(const struct evidence_options *o, struct evidence **ret, struct
     int r;
 
     if (e == NULL || pthread_mutex_init(&e->lock, NULL) != 0 ||
-        pthread_mutex_init(&e->reload_lock, NULL) != 0) {
+        pthread_mutex_init(&e->reload_lock, NULL) != 0 ||
+        pthread_mutex_init(&e->fetch_lock, NULL) != 0) {
         return error_set_errno(err, ENOMEM, "reading collateral");
     }
     e->o = *o;
@@ -421,6 +443,7 @@ struct evidence *evidence_free(struct evidence *e)
         table_free(e->table);
         (void)pthread_mutex_destroy(&e->lock);
         (void)pthread_mutex_destroy(&e->reload_lock);
+        (void)pthread_mutex_destroy(&e->fetch_lock);
         free(e);
     }
     return NULL;
@@ -457,8 +480,8 @@ static unsigned other_platform(enum att_code code)
     }
 }
 
-int evidence_verify(struct evidence *e, const void *quote, size_t size, int64_t now,
-                    struct verified *ret, struct att_reason *why)
+static int verify_known(struct evidence *e, const void *quote, size_t size, int64_t now,
+                        struct verified *ret, struct att_reason *why)
 {
     struct table *t = table_get(e);
     struct att_reason this_why;
@@ -486,5 +509,75 @@ int evidence_verify(struct evidence *e, const void *quote, size_t size, int64_t 
         }
     }
     table_put(e, t);
+    return r;
+}
+
+/* ---- fetching ------------------------------------------------------------------------------- */
+
+/* True once in a while for each platform. With the fetch lock held. */
+static bool may_fetch(struct evidence *e, const struct att_platform *p, int64_t now)
+{
+    for (size_t i = 0; i < ATTEMPTS; i++) {
+        const struct attempt *a = &e->attempts[i];
+
+        if (a->at != 0 && a->platform.tdx == p->tdx && a->platform.ca == p->ca &&
+            ct_equal(a->platform.fmspc, p->fmspc, sizeof(p->fmspc)) && now >= a->at &&
+            now - a->at < RETRY_SECONDS) {
+            return false;
+        }
+    }
+    e->attempts[e->next_attempt] = (struct attempt){.platform = *p, .at = now};
+    e->next_attempt = (e->next_attempt + 1) % ATTEMPTS;
+    return true;
+}
+
+/* 1: new collateral is here. 0: there is none to be had; *why stays. */
+static int fetch(struct evidence *e, const void *quote, size_t size, int64_t now,
+                 struct att_reason *why)
+{
+    _cleanup_error_ struct error *err = NULL;
+    struct att_platform platform;
+    struct att_reason ignored;
+    int r = 0;
+
+    if (e->o.fetch == NULL ||
+        att_evidence_platform(quote, size, &att_root_intel, now, &platform, &ignored) < 0) {
+        return 0;
+    }
+    if (pthread_mutex_trylock(&e->fetch_lock) != 0) {
+        *why = (struct att_reason){.code = ATT_INTERNAL,
+                                   .detail = "collateral is being fetched for another platform"};
+        return -EAGAIN;
+    }
+    if (may_fetch(e, &platform, now)) {
+        r = e->o.fetch(e->o.fetch_ctx, &platform, &err);
+        if (r == 0) {
+            r = evidence_reload(e, &err);
+        }
+        if (r < 0) {
+            *why = (struct att_reason){.code = ATT_INTERNAL};
+            (void)snprintf(why->detail, sizeof(why->detail), "collateral cannot be fetched: %.140s",
+                           error_text(err));
+        }
+        r = r == 0 ? 1 : -EAGAIN;
+    }
+    (void)pthread_mutex_unlock(&e->fetch_lock);
+    return r;
+}
+
+int evidence_verify(struct evidence *e, const void *quote, size_t size, int64_t now,
+                    struct verified *ret, struct att_reason *why)
+{
+    int r = verify_known(e, quote, size, now, ret, why);
+
+    if (r < 0 && (why->code == ATT_ROOT_UNTRUSTED || other_platform(why->code) != 0)) {
+        const int fetched = fetch(e, quote, size, now, why);
+
+        if (fetched == 1) {
+            r = verify_known(e, quote, size, now, ret, why);
+        } else if (fetched < 0) {
+            r = fetched;
+        }
+    }
     return r;
 }

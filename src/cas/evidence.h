@@ -27,6 +27,12 @@ struct evidence_options {
     const char *const *dirs;
     size_t software_count;
     const char *const *software_dirs;
+    /* Where fetched collateral lies: as `dirs`, but may be empty. NULL: nowhere. */
+    const char *cache_dir;
+    /* Brings collateral for a platform that nothing here knows, into cache_dir. NULL: nobody does.
+     * Called by one thread at a time. */
+    int (*fetch)(void *ctx, const struct att_platform *platform, struct error **err);
+    void *fetch_ctx;
 };
 
 /* Reads what is there. A directory without any set, or with one that does not hold together, is an
@@ -60,10 +66,14 @@ struct verified {
     int64_t issued_at;   /* of the older of TCB info and QE identity */
 };
 
-/* Verifies under the set that is meant for this platform. Negative with *why filled: not genuine,
- * or nothing here can say so. Appraise the claims before you trust them. */
+/* Verifies under the set that is meant for this platform, fetching one when there is none. Negative
+ * with *why filled: not genuine, or nothing here can say so; the code ATT_INTERNAL says that it may
+ * go better in a moment. Appraise the claims before you trust them. */
 [[nodiscard]] int evidence_verify(struct evidence *e, const void *quote, size_t size, int64_t now,
                                   struct verified *ret, struct att_reason *why);
+
+/* Does the set in `dir` hold together, up to Intel's root? */
+[[nodiscard]] int evidence_check_set(const char *dir, struct error **err);
 
 /* SHA-256 of the SubjectPublicKeyInfo (RFC 5480) of a P-256 key x || y. */
 void evidence_key_id(const uint8_t key[static 64], uint8_t ret[static 32]);

@@ -9,8 +9,11 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/signalfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "attest/verifier.h"
@@ -21,6 +24,9 @@
 
 #define STOP_MS    5000u /* for requests under way */
 #define REFRESH_MS 2000  /* between two looks at the collateral */
+
+#define RENEW_SECONDS (24 * 3600)             /* collateral that was fetched is fetched again */
+#define RENEWAL_MS    (uint64_t)(3600 * 1000) /* between two looks for such */
 
 static void say(const char *text)
 {
@@ -68,6 +74,71 @@ static void reload_collateral(struct server *s, bool asked)
         say(text);
         (void)cas_note(s->api.cas, "collateral.reloaded", json_pack("{s:s}", "detail", text), NULL);
     }
+}
+
+/* Sets that were fetched are fetched again every day, long before they end. */
+static void renew_collateral(struct server *s)
+{
+    _cleanup_error_ struct error *err = NULL;
+
+    if (pccs_renew(s->pccs, (int64_t)time(NULL), RENEW_SECONDS, &err) < 0 || err != NULL) {
+        fprintf(stderr, "nacre cas: collateral not renewed, the old one stays: %s\n",
+                error_text(err));
+    }
+}
+
+/* In a thread of its own, for a service that does not answer must not keep anybody waiting. */
+static void *keep_collateral(void *arg)
+{
+    struct server *s = arg;
+    struct pollfd stop = {.fd = s->keeper_stop, .events = POLLIN};
+    uint64_t renewal = 0; /* the first at once */
+
+    while (poll(&stop, 1, REFRESH_MS) == 0) {
+        if (s->pccs != NULL && tls_now_ms() >= renewal) {
+            renew_collateral(s);
+            renewal = tls_now_ms() + RENEWAL_MS;
+        }
+        reload_collateral(s, /*asked=*/false);
+    }
+    return NULL;
+}
+
+static int start_keeper(struct server *s, struct error **err)
+{
+    s->keeper_stop = eventfd(0, EFD_CLOEXEC);
+    if (s->keeper_stop < 0 || pthread_create(&s->keeper, NULL, keep_collateral, s) != 0) {
+        return error_set(err, EAGAIN, "cannot start a thread");
+    }
+    return 0;
+}
+
+static void stop_keeper(struct server *s)
+{
+    (void)eventfd_write(s->keeper_stop, 1);
+    (void)pthread_join(s->keeper, NULL);
+    (void)close(s->keeper_stop);
+}
+
+static int open_collateral(struct server *s, const struct cas_serve_options *o, struct error **err)
+{
+    struct evidence_options eo = {
+        .dir_count = o->collateral_count,
+        .dirs = o->collateral,
+        .software_count = o->software_count,
+        .software_dirs = o->software,
+    };
+    int r = 0;
+
+    if (o->pccs_url != NULL) {
+        s->cache_dir = cas_home_path(&s->home, "collateral");
+        r = s->cache_dir != NULL ? pccs_new(o->pccs_url, o->pccs_ca, s->cache_dir, &s->pccs, err)
+                                 : error_set_errno(err, ENOMEM, "starting");
+        eo.cache_dir = s->cache_dir;
+        eo.fetch = pccs_fetch;
+        eo.fetch_ctx = s->pccs;
+    }
+    return r == 0 ? evidence_new(&eo, &s->api.evidence, err) : r;
 }
 
 /* ---- start ---------------------------------------------------------------------------------- */
@@ -214,10 +285,9 @@ static void loop(struct server *s, int signals)
         {.fd = listener_fd(s->listener), .events = POLLIN},
         {.fd = s->provisioning != NULL ? listener_fd(s->provisioning) : -1, .events = POLLIN},
     };
-    uint64_t refresh = tls_now_ms() + REFRESH_MS;
 
     for (;;) {
-        const int n = poll(fds, ARRAY_COUNT(fds), REFRESH_MS);
+        const int n = poll(fds, ARRAY_COUNT(fds), -1);
 
         if (n > 0 && fds[0].revents != 0 && take_signal(s, signals)) {
             return;
@@ -227,10 +297,6 @@ static void loop(struct server *s, int signals)
         }
         if (n > 0 && (fds[2].revents & POLLIN) != 0) {
             listener_accept(s->provisioning);
-        }
-        if (tls_now_ms() >= refresh) {
-            reload_collateral(s, /*asked=*/false);
-            refresh = tls_now_ms() + REFRESH_MS;
         }
     }
 }
@@ -249,17 +315,11 @@ static bool stop(struct server *s)
 
 static int serve(struct server *s, const struct cas_serve_options *o, struct error **err)
 {
-    const struct evidence_options eo = {
-        .dir_count = o->collateral_count,
-        .dirs = o->collateral,
-        .software_count = o->software_count,
-        .software_dirs = o->software,
-    };
     _cleanup_close_ int signals = -1;
     int r = cas_home_open(o->dir, o->name_count, o->names, &s->home, err);
 
     if (r == 0) {
-        r = evidence_new(&eo, &s->api.evidence, err);
+        r = open_collateral(s, o, err);
     }
     if (r == 0) {
         r = make_services(s, err);
@@ -274,15 +334,21 @@ static int serve(struct server *s, const struct cas_serve_options *o, struct err
         r = block_signals(&signals, err);
     }
     if (r == 0) {
-        r = cas_note(s->api.cas, "cas.start", json_pack("{s:s}", "version", o->version), err);
+        r = start_keeper(s, err);
     }
     if (r < 0) {
+        return r;
+    }
+    r = cas_note(s->api.cas, "cas.start", json_pack("{s:s}", "version", o->version), err);
+    if (r < 0) {
+        stop_keeper(s);
         return r;
     }
     memcpy(s->api.key_id, s->home.key_id, sizeof(s->api.key_id));
     s->api.provisioning = s->provisioning != NULL;
     say_hello(s);
     loop(s, signals);
+    stop_keeper(s);
     if (!stop(s)) {
         say("stopping with connections still open");
         _exit(0); /* every acknowledged write is on the disk */
@@ -310,5 +376,7 @@ int cas_serve(const struct cas_serve_options *o, struct error **err)
     tls_context_free(s.tls);
     tls_context_free(s.provision_tls);
     cas_home_clear(&s.home);
+    (void)pccs_free(s.pccs);
+    free(s.cache_dir);
     return r;
 }

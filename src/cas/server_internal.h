@@ -8,6 +8,7 @@
 #include "cas/evidence.h"
 #include "cas/keys.h"
 #include "cas/listener.h"
+#include "cas/pccs.h"
 #include "cas/tls.h"
 
 struct server {
@@ -17,6 +18,10 @@ struct server {
     struct listener *listener;
     struct listener *provisioning; /* NULL: switched off */
     struct cas_home home;
+    struct pccs *pccs; /* NULL: none */
+    char *cache_dir;
+    pthread_t keeper; /* looks after the collateral */
+    int keeper_stop;  /* eventfd */
 };
 
 /* listener_options.serve, with the server as context. */
