@@ -55,13 +55,13 @@ static int fill_page_hidden(const struct vma *v, uint64_t at, uint8_t *buffer)
     if (r < 0) {
         return r;
     }
-    return page_commit_copy(at, buffer, mm_page_prot(v->prot));
+    return page_commit_copy(at, buffer, mm_fill_prot(v));
 }
 
 /* A run of uncommitted pages. */
 static int fill_run(const struct vma *v, uint64_t start, uint64_t end)
 {
-    const uint8_t prot = mm_page_prot(v->prot);
+    const uint8_t prot = mm_fill_prot(v);
     int r;
 
     if (!single_threaded()) {
@@ -210,11 +210,24 @@ static int commit_around(struct vma *v, uint64_t page)
     return r;
 }
 
+/* The first write to a page of a shared mapping, or to its neighbours: from here on they count as
+ * changed. */
+static int begin_writing(struct vma *v, uint64_t page)
+{
+    const uint64_t start = MAX(v->start, page & ~(FAULT_AROUND_ANON - 1));
+    const uint64_t end = MIN(v->end, (page & ~(FAULT_AROUND_ANON - 1)) + FAULT_AROUND_ANON);
+
+    return page_protect(start, end - start, mm_page_prot(v->prot));
+}
+
 static int fault_locked(uint64_t address, uint32_t code)
 {
     const uint64_t page = page_align_down(address);
     struct vma *v = vma_find(&g_mm.tree, address);
     uint8_t state;
+    uint8_t have;
+    uint8_t fill;
+    uint8_t full;
 
     if (v == NULL || (v->start > address && !grow_stack(v, address))) {
         return -EFAULT;
@@ -222,17 +235,23 @@ static int fault_locked(uint64_t address, uint32_t code)
     if (!allowed(v, code)) {
         return -EACCES;
     }
+    fill = mm_fill_prot(v);
+    full = mm_page_prot(v->prot);
     state = page_state(page);
     if ((state & PAGE_COMMITTED) == 0) {
         int r = commit_around(v, page);
 
-        return r < 0 && r != -ENOMEM ? -EIO : r;
+        if (r < 0) {
+            return r != -ENOMEM ? -EIO : r;
+        }
+        state = page_state(page);
+    }
+    have = state & PAGE_RWX;
+    if ((code & X86_PF_W) != 0 && have == fill && fill != full) {
+        return begin_writing(v, page);
     }
     /* Another thread was faster, or the page's own permissions lag behind. */
-    if ((state & PAGE_RWX) != mm_page_prot(v->prot)) {
-        return page_protect(page, NACRE_PAGE_SIZE, mm_page_prot(v->prot));
-    }
-    return 0;
+    return have == full || have == fill ? 0 : page_protect(page, NACRE_PAGE_SIZE, fill);
 }
 
 int mm_fault(uint64_t address, uint32_t code, uint64_t rsp)

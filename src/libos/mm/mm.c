@@ -55,6 +55,20 @@ uint8_t mm_page_prot(uint32_t prot)
     return p;
 }
 
+static bool written_back(const struct vma *v)
+{
+    const uint32_t both = VMA_SHARED | VMA_MAYWRITE;
+
+    return v->file != NULL && (v->flags & both) == both;
+}
+
+uint8_t mm_fill_prot(const struct vma *v)
+{
+    const uint8_t prot = mm_page_prot(v->prot);
+
+    return written_back(v) ? (uint8_t)(prot & ~PAGE_W) : prot;
+}
+
 struct vma *mm_vma_alloc(void)
 {
     return kzalloc(sizeof(struct vma));
@@ -322,7 +336,7 @@ int mm_unmap_locked(uint64_t address, uint64_t size)
             continue;
         }
         if ((v->flags & VMA_SHARED) != 0) {
-            (void)mm_sync_vma(v, v->start, v->end);
+            (void)mm_sync_vma(v, v->start, v->end, /*stays=*/false);
         }
         rewrite_forget(v->start, v->end);
         if (g_mm.clearing) {
@@ -387,6 +401,22 @@ static int may_protect(uint64_t address, uint64_t end, uint32_t prot, uint64_t *
     return 0;
 }
 
+/* Permissions of a whole mapping. What PAGE_W says about a shared one is used before it changes. */
+static int change_prot(struct vma *v, uint32_t prot)
+{
+    const uint32_t was = v->prot;
+    int r = written_back(v) ? mm_sync_vma(v, v->start, v->end, /*stays=*/true) : 0;
+
+    if (r == 0) {
+        v->prot = prot;
+        r = page_protect(v->start, v->end - v->start, mm_fill_prot(v));
+    }
+    if (r < 0) {
+        v->prot = was;
+    }
+    return r;
+}
+
 /* As Linux, what lies before the first page that cannot be changed is changed all the same. */
 static int protect_locked(uint64_t address, uint64_t size, uint32_t prot)
 {
@@ -405,11 +435,10 @@ static int protect_locked(uint64_t address, uint64_t size, uint32_t prot)
         if (v->prot == prot) {
             continue;
         }
-        r = page_protect(v->start, v->end - v->start, mm_page_prot(prot));
+        r = change_prot(v, prot);
         if (r < 0) {
             return r;
         }
-        v->prot = prot;
         v = mm_merge(v);
     }
     v = vma_find(&g_mm.tree, address);

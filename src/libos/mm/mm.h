@@ -69,5 +69,9 @@ void mm_vma_free(struct vma *v);
 struct vma *mm_merge(struct vma *v);
 [[nodiscard]] int mm_unmap_locked(uint64_t address, uint64_t size);
 [[nodiscard]] int mm_populate_locked(struct vma *v, uint64_t start, uint64_t end);
-/* Moves committed pages of anonymous memory to another place in the same address space. */
-[[nodiscard]] int mm_sync_vma(struct vma *v, uint64_t start, uint64_t end);
+/* Pages of a shared mapping that can be written back are filled without PAGE_W: a page that has it
+ * may differ from the file. */
+uint8_t mm_fill_prot(const struct vma *v);
+/* Writes those of [start, end) back. `stays`: the mapping goes on, so what is written from here on
+ * is noticed again. */
+[[nodiscard]] int mm_sync_vma(struct vma *v, uint64_t start, uint64_t end, bool stays);

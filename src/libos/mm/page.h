@@ -16,7 +16,6 @@
 #define PAGE_W         0x04u
 #define PAGE_X         0x08u
 #define PAGE_PATCHED   0x10u /* holds rewritten system calls */
-#define PAGE_DIRTY     0x20u /* page of a shared file mapping that may differ from the file */
 #define PAGE_KEPT      0x40u /* given back by the application, not by us (keep.h); not COMMITTED */
 #define PAGE_RWX       (PAGE_R | PAGE_W | PAGE_X)
 

@@ -3,8 +3,8 @@
 
 /*
  * Shared file mappings. Enclaves share no memory with anybody, so a shared mapping is a private
- * copy that is written back on msync, munmap and at the end. Two mappings of one file in this
- * process are two copies; docs/library-os.md says so.
+ * copy whose changed pages are written back on msync, munmap and at the end. Two mappings of one
+ * file in this process are two copies; docs/library-os.md says so.
  */
 
 #include <linux/mman.h>
@@ -35,8 +35,24 @@ static int write_run(const struct vma *v, uint64_t start, uint64_t end, uint64_t
     return 0;
 }
 
-int mm_sync_vma(struct vma *v, uint64_t start, uint64_t end)
+/* One run of pages that may differ. Before it is read nobody may write any more without a fault, or
+ * what comes in between would be lost. */
+static int sync_run(struct vma *v, uint64_t start, uint64_t end, uint64_t file_size, bool stays)
 {
+    int r = stays ? page_protect(start, end - start, mm_fill_prot(v)) : 0;
+
+    if (r == 0) {
+        r = write_run(v, start, end, file_size);
+    }
+    if (r < 0 && stays) {
+        (void)page_protect(start, end - start, mm_page_prot(v->prot)); /* still to be written */
+    }
+    return r;
+}
+
+int mm_sync_vma(struct vma *v, uint64_t start, uint64_t end, bool stays)
+{
+    const uint8_t changed = PAGE_COMMITTED | PAGE_W;
     struct kstat st;
     int r;
 
@@ -46,16 +62,12 @@ int mm_sync_vma(struct vma *v, uint64_t start, uint64_t end)
     }
     r = file_stat(v->file, &st);
     while (r == 0 && start < end) {
-        uint64_t run = start;
+        const uint64_t run = page_run(start, end, changed) << NACRE_PAGE_SHIFT;
 
-        while (run < end &&
-               (page_state(run) & (PAGE_COMMITTED | PAGE_W)) == (PAGE_COMMITTED | PAGE_W)) {
-            run += NACRE_PAGE_SIZE;
+        if ((page_state(start) & changed) == changed) {
+            r = sync_run(v, start, start + run, (uint64_t)st.size, stays);
         }
-        if (run > start) {
-            r = write_run(v, start, run, (uint64_t)st.size);
-        }
-        start = run + NACRE_PAGE_SIZE;
+        start += run;
     }
     return r;
 }
@@ -76,7 +88,7 @@ int mm_sync_range(uint64_t address, uint64_t size)
                 break;
             }
         }
-        const int s = mm_sync_vma(v, MAX(at, v->start), MIN(end, v->end));
+        const int s = mm_sync_vma(v, MAX(at, v->start), MIN(end, v->end), /*stays=*/true);
 
         if (s < 0) {
             r = s;
@@ -92,7 +104,7 @@ void mm_sync_all(void)
 {
     mutex_lock(&g_mm.lock);
     for (struct vma *v = vma_first(&g_mm.tree); v != NULL; v = vma_next(v)) {
-        (void)mm_sync_vma(v, v->start, v->end);
+        (void)mm_sync_vma(v, v->start, v->end, /*stays=*/false);
     }
     mutex_unlock(&g_mm.lock);
 }

@@ -18,7 +18,7 @@ static int discard(struct vma *v, uint64_t start, uint64_t end)
         return -EINVAL;
     }
     if ((v->flags & VMA_SHARED) != 0) {
-        const int r = mm_sync_vma(v, start, end);
+        const int r = mm_sync_vma(v, start, end, /*stays=*/false);
 
         if (r < 0) {
             return r;
