@@ -887,7 +887,7 @@ int epoll_create_file(struct file **ret)
     waitq_init(&ep->waiters);
     ep->host_fd = -1;
     ep->leader_wake_fd = -1;
-    int r = file_anonymous(&g_epoll_ops, 0, O_RDWR, FILE_STREAM, ep, ret);
+    int r = file_anonymous(&g_epoll_ops, 0, O_RDWR, FILE_READ | FILE_WRITE | FILE_STREAM, ep, ret);
 
     if (r < 0) {
         kfree(ep);

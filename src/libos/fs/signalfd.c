@@ -149,7 +149,7 @@ static int64_t signalfd_common(int fd, uint64_t user_mask, uint64_t size, int fl
     }
     s->mask = mask;
     r = file_anonymous(&g_signalfd_ops, 0, O_RDWR | ((uint32_t)flags & O_NONBLOCK),
-                       FILE_READ | FILE_STREAM, s, &f);
+                       FILE_READ | FILE_WRITE | FILE_STREAM, s, &f);
     if (r < 0) {
         kfree(s);
         return r;

@@ -155,7 +155,7 @@ SYSCALL_2(timerfd_create, int, clock, int, flags)
     waitq_init(&t->waiters);
     t->clock = clock;
     int r = file_anonymous(&g_timerfd_ops, 0, O_RDWR | ((uint32_t)flags & O_NONBLOCK),
-                           FILE_READ | FILE_STREAM, t, &f);
+                           FILE_READ | FILE_WRITE | FILE_STREAM, t, &f);
 
     if (r < 0) {
         kfree(t);

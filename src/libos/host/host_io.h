@@ -20,6 +20,19 @@
 [[nodiscard]] int64_t host_send_iter(int fd, struct iter *from, int flags, const void *addr,
                                      uint32_t addr_size);
 
+/* sendmsg and recvmsg: as above, with control messages. Receiving, the sizes are the room there is
+ * and then what came: `control` is what the host says, not looked into. */
+struct host_message {
+    void *addr; /* NULL: none, or not wanted */
+    uint32_t addr_size;
+    void *control;
+    uint32_t control_size; /* at most HOST_CONTROL_MAX */
+};
+#define HOST_CONTROL_MAX 1024u
+[[nodiscard]] int64_t host_recv_message(int fd, struct iter *to, int flags, struct host_message *m);
+[[nodiscard]] int64_t host_send_message(int fd, struct iter *from, int flags,
+                                        const struct host_message *m);
+
 /* Between an iterator and untrusted memory, through a small buffer inside where application memory
  * is involved. Bytes moved. */
 size_t iter_from_bounce(struct iter *to, const void *untrusted, size_t size);

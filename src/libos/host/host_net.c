@@ -264,6 +264,137 @@ int64_t host_recv_iter(int fd, struct iter *to, int flags, void *addr, uint32_t 
     return r;
 }
 
+/* struct msghdr with what it points to, all in untrusted memory. The host may write anything back
+ * into it: only the two sizes are read, once, and checked. */
+struct message_out {
+    uint64_t name;
+    uint64_t name_size;
+    uint64_t iov;
+    uint64_t iov_count;
+    uint64_t control;
+    uint64_t control_size;
+    uint64_t flags;
+    uint64_t base; /* struct iovec */
+    uint64_t len;
+    uint8_t addr[ADDR_MAX];
+    uint8_t data[HOST_CONTROL_MAX];
+};
+_Static_assert(offsetof(struct message_out, base) == 56, "struct msghdr of x86-64");
+
+static void message_prepare(const struct bounce *b, const struct bounce *buffer, size_t size,
+                            const struct host_message *m)
+{
+    struct message_out *out = (struct message_out *)(void *)b->p;
+    const struct message_out head = {
+        .name = m->addr == NULL ? 0 : (uintptr_t)out->addr,
+        .name_size = m->addr == NULL ? 0 : m->addr_size,
+        .iov = (uintptr_t)&out->base,
+        .iov_count = 1,
+        .control = m->control == NULL ? 0 : (uintptr_t)out->data,
+        .control_size = m->control == NULL ? 0 : m->control_size,
+        .base = (uintptr_t)buffer->p,
+        .len = size,
+    };
+
+    host_copy_out(out, &head, offsetof(struct message_out, addr));
+}
+
+int64_t host_send_message(int fd, struct iter *from, int flags, const struct host_message *m)
+{
+    struct iter saved = *from;
+    _cleanup_bounce_ struct bounce a = {0};
+    _cleanup_bounce_ struct bounce b = {0};
+    struct message_out *out;
+
+    if (m->addr_size > ADDR_MAX || m->control_size > HOST_CONTROL_MAX) {
+        return -EINVAL;
+    }
+    a = bounce_take(sizeof(*out), sizeof(*out));
+    b = bounce_take(MAX(MIN(from->left, HOSTCALL_BUFFER_SIZE), 8ul), 8);
+    if (a.p == NULL || b.p == NULL) {
+        return -ENOMEM;
+    }
+    size_t want = MIN(from->left, b.size);
+
+    if (iter_to_bounce(from, b.p, want) < want) {
+        iter_restore(from, &saved);
+        return -EFAULT;
+    }
+    out = (struct message_out *)(void *)a.p;
+    message_prepare(&a, &b, want, m);
+    if (m->addr != NULL) {
+        host_copy_out(out->addr, m->addr, m->addr_size);
+    }
+    if (m->control != NULL) {
+        host_copy_out(out->data, m->control, m->control_size);
+    }
+    int64_t r = host_count(
+        host_call(HOSTCALL_sendmsg, word(fd), (uintptr_t)a.p, word(flags), 0, 0, 0), want);
+
+    iter_restore(from, &saved);
+    if (r > 0) {
+        iter_skip(from, (uint64_t)r);
+    }
+    return r;
+}
+
+/* The sizes the host wrote back: at most the room it was given. */
+static int message_take(const struct bounce *b, struct host_message *m)
+{
+    const struct message_out *out = (const struct message_out *)(const void *)b->p;
+    struct message_out head;
+
+    host_copy_in(&head, out, offsetof(struct message_out, addr));
+    const uint32_t name_size = (uint32_t)head.name_size;
+
+    if (name_size > ADDR_MAX || (m->addr != NULL && name_size > m->addr_size) ||
+        (m->control != NULL && head.control_size > m->control_size)) {
+        return -EIO;
+    }
+    if (m->addr != NULL) {
+        host_copy_in(m->addr, out->addr, name_size);
+        m->addr_size = name_size;
+    }
+    if (m->control != NULL) {
+        host_copy_in(m->control, out->data, (size_t)head.control_size);
+        m->control_size = (uint32_t)head.control_size;
+    }
+    return 0;
+}
+
+int64_t host_recv_message(int fd, struct iter *to, int flags, struct host_message *m)
+{
+    _cleanup_bounce_ struct bounce a = {0};
+    _cleanup_bounce_ struct bounce b = {0};
+
+    if (m->addr_size > ADDR_MAX || m->control_size > HOST_CONTROL_MAX) {
+        return -EINVAL;
+    }
+    a = bounce_take(sizeof(struct message_out), sizeof(struct message_out));
+    b = bounce_take(MAX(MIN(to->left, HOSTCALL_BUFFER_SIZE), 8ul), 8);
+    size_t want = MIN(to->left, b.size);
+
+    if (a.p == NULL || b.p == NULL) {
+        return -ENOMEM;
+    }
+    message_prepare(&a, &b, want, m);
+    int64_t r =
+        host_count(host_call(HOSTCALL_recvmsg, word(fd), (uintptr_t)a.p, word(flags), 0, 0, 0),
+                   (flags & MSG_TRUNC_) != 0 ? MAX(want, 0x10000ul) : want);
+
+    if (r < 0) {
+        return r;
+    }
+    int taken = message_take(&a, m);
+
+    if (taken < 0) {
+        return taken;
+    }
+    size_t n = MIN((size_t)r, want);
+
+    return n > 0 && iter_from_bounce(to, b.p, n) < n ? -EFAULT : r;
+}
+
 int64_t host_sendto(int fd, const void *src, size_t size, int flags, const void *addr,
                     uint32_t addr_size)
 {

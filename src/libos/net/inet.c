@@ -25,7 +25,7 @@
 #include "libos/host/host.h"
 #include "libos/host/host_io.h"
 #include "libos/mm/kmem.h"
-#include "libos/net/socket.h"
+#include "libos/net/control.h"
 #include "libos/proc/thread.h"
 #include "libos/sys/syscall.h"
 
@@ -35,11 +35,14 @@
 #define SO_LINGER_     13
 #define SO_RCVLOWAT_   18
 #define AHEAD_MAX      0x10000ul /* bytes kept for MSG_PEEK at most */
+#define DATAGRAM_MAX   65535u
+#define DISCARD_PIECE  65536u
 
 struct inet_sock {
     struct socket base;
     int fd;
     bool expect_wait; /* the last receive found nothing: wait before the next one */
+    bool control;     /* an option was set that may bring control messages along */
     bool stream;      /* accepted or connected: data may come */
     bool corked;
     bool cork_sent; /* something went out with MSG_MORE since */
@@ -306,6 +309,21 @@ static int inet_name(struct socket *s, bool peer, struct sock_addr *ret)
 
 #define SEND_FLAGS (MSG_OOB_ | MSG_MORE_ | 0x4 /* DONTROUTE */ | 0x800 /* CONFIRM */ | MSG_EOR_)
 
+static int64_t send_once(struct inet_sock *i, struct sock_msg *m, int flags)
+{
+    const struct host_message h = {
+        .addr = m->has_addr ? m->addr.b : NULL,
+        .addr_size = m->has_addr ? m->addr.size : 0,
+        .control = m->control,
+        .control_size = (uint32_t)m->control_size,
+    };
+
+    if (m->control_size == 0 || i->base.type != SOCK_DGRAM_) {
+        return host_send_iter(i->fd, &m->it, flags, h.addr, h.addr_size);
+    }
+    return host_send_message(i->fd, &m->it, flags, &h);
+}
+
 static int64_t inet_send(struct socket *s, struct sock_msg *m)
 {
     struct inet_sock *i = inet_of(s);
@@ -319,12 +337,11 @@ static int64_t inet_send(struct socket *s, struct sock_msg *m)
     bool stream = s->type == SOCK_STREAM_;
     int64_t done = 0;
 
-    if (m->file_count > 0 || m->has_cred) {
-        return -EINVAL;
+    if (!stream && m->it.left > DATAGRAM_MAX) {
+        return -EMSGSIZE;
     }
     for (;;) {
-        int64_t n = host_send_iter(i->fd, &m->it, flags, m->has_addr ? m->addr.b : NULL,
-                                   m->has_addr ? m->addr.size : 0);
+        int64_t n = send_once(i, m, flags);
 
         if (n >= 0) {
             done += n;
@@ -352,23 +369,70 @@ static int64_t inet_send(struct socket *s, struct sock_msg *m)
 
 #define RECEIVE_FLAGS (MSG_OOB_ | MSG_PEEK_ | MSG_TRUNC_)
 
+/* A datagram with its control messages. */
+static int64_t receive_message(struct inet_sock *i, struct sock_msg *m, int flags)
+{
+    _cleanup_kfree_ uint8_t *control = kmalloc(CONTROL_HOST_MAX);
+    struct host_message h = {
+        .addr = m->has_addr ? m->addr.b : NULL,
+        .addr_size = m->has_addr ? SOCK_ADDR_MAX : 0,
+        .control = control,
+        .control_size = CONTROL_HOST_MAX,
+    };
+
+    if (control == NULL) {
+        return -ENOMEM;
+    }
+    int64_t n = host_recv_message(i->fd, &m->it, flags, &h);
+
+    if (n >= 0) {
+        int r = control_take_received(m, control, h.control_size);
+
+        m->addr.size = h.addr_size;
+        n = r < 0 ? r : n;
+    }
+    return n;
+}
+
+/* MSG_TRUNC on a stream: the bytes are taken and thrown away (tcp(7)). */
+static int64_t discard(struct inet_sock *i, struct sock_msg *m, int flags)
+{
+    const size_t size = MIN(m->it.left, (uint64_t)DISCARD_PIECE);
+    _cleanup_kfree_ uint8_t *buf = kmalloc(MAX(size, (size_t)1));
+    int64_t n;
+
+    if (buf == NULL) {
+        return -ENOMEM;
+    }
+    n = host_recvfrom(i->fd, buf, size, flags & ~MSG_TRUNC_, NULL, NULL);
+    if (n > 0) {
+        iter_skip(&m->it, (uint64_t)n);
+    }
+    return n;
+}
+
 static int64_t receive_once(struct inet_sock *i, struct sock_msg *m)
 {
     int flags = (m->flags & RECEIVE_FLAGS) | MSG_DONTWAIT_;
     bool datagram = i->base.type == SOCK_DGRAM_;
     uint64_t room = m->it.left;
+    int64_t n;
 
-    if (datagram) {
-        flags |= MSG_TRUNC_; /* to know whether something was cut off */
+    m->addr.size = 0;
+    if (!datagram) {
+        return (flags & MSG_TRUNC_) != 0 ? discard(i, m, flags)
+                                         : host_recv_iter(i->fd, &m->it, flags, NULL, NULL);
     }
-    m->addr.size = SOCK_ADDR_MAX;
-    int64_t n = host_recv_iter(i->fd, &m->it, flags, m->has_addr && datagram ? m->addr.b : NULL,
-                               &m->addr.size);
+    flags |= MSG_TRUNC_; /* to know whether something was cut off */
+    if (m->wants_control && i->control) {
+        n = receive_message(i, m, flags);
+    } else {
+        uint32_t size = SOCK_ADDR_MAX;
 
-    if (!m->has_addr || !datagram) {
-        m->addr.size = 0;
+        n = host_recv_iter(i->fd, &m->it, flags, m->has_addr ? m->addr.b : NULL, &size);
+        m->addr.size = m->has_addr && n >= 0 ? size : 0;
     }
-    if (datagram && n > (int64_t)room) {
+    if (n > (int64_t)room) {
         m->out_flags |= MSG_TRUNC_;
         n = (m->flags & MSG_TRUNC_) != 0 ? n : (int64_t)room;
     }
@@ -439,7 +503,8 @@ static bool refused(int level, int option)
                option == TCP_REPAIR_OPTIONS || option == TCP_ULP || option == TCP_MD5SIG ||
                option == TCP_ZEROCOPY_RECEIVE || option == TCP_REPAIR_WINDOW;
     case IPPROTO_IP: return option >= 64; /* netfilter */
-    case IPPROTO_IPV6_: return option >= 64 && option < 70;
+    case IPPROTO_IPV6_: /* netfilter; 66 and 67 between them are traffic classes */
+        return option == 64 || option == 65 || option == 68 || option == 69 || option == 80;
     case IPPROTO_UDP: return false;
     default: return true;
     }
@@ -506,6 +571,11 @@ static int inet_set_option(struct socket *s, int level, int option, const void *
         size >= sizeof(number)) {
         __builtin_memcpy(&number, val, sizeof(number));
         return set_cork(i, number != 0);
+    }
+    if (level != SOL_SOCKET_ && level != IPPROTO_TCP) {
+        i->control = true;
+    } else if (level == SOL_SOCKET_) {
+        i->control |= control_option(option);
     }
     return host_setsockopt(i->fd, level, option, val, size);
 }

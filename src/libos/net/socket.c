@@ -4,6 +4,7 @@
 #include "libos/net/socket.h"
 
 #include "libos/mm/kmem.h"
+#include "libos/net/interface.h"
 #include "libos/proc/thread.h"
 #include "libos/signal/signal.h"
 #include "libos/sys/syscall.h"
@@ -11,8 +12,11 @@
 
 #define SIGPIPE_ 13
 
-void sock_msg_drop_files(struct sock_msg *m)
+void sock_msg_release(struct sock_msg *m)
 {
+    kfree(m->control);
+    m->control = NULL;
+    m->control_size = 0;
     for (size_t i = 0; i < m->file_count; i++) {
         file_put(m->files[i]);
     }
@@ -57,7 +61,7 @@ static int64_t sock_read(struct file *f, struct iter *to, uint64_t *pos, uint32_
     iter_restore(&m.it, to);
     int64_t n = s->ops->receive(s, &m);
 
-    sock_msg_drop_files(&m);
+    sock_msg_release(&m);
     return n;
 }
 
@@ -81,6 +85,9 @@ static int64_t sock_ioctl(struct file *f, uint32_t request, uint64_t arg)
 {
     struct socket *s = f->priv;
 
+    if (interface_request(request)) {
+        return interface_ioctl(request, arg);
+    }
     return s->ops->ioctl == NULL ? -ENOTTY : s->ops->ioctl(s, request, arg);
 }
 

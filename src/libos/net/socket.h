@@ -35,6 +35,7 @@
 #define MSG_CMSG_CLOEXEC_ 0x40000000
 
 #define SOL_SOCKET_      1
+#define SOL_NETLINK_     270
 #define SO_TYPE_         3
 #define SO_ERROR_        4
 #define SO_SNDBUF_       7
@@ -76,8 +77,13 @@ struct sock_msg {
     size_t file_count;
     bool has_cred; /* receiving: came with one; sending: set by the application */
     struct ucred_ cred;
+    /* Control messages of host sockets (net/control.h), one behind the other; kmalloc'd. */
+    uint8_t *control;
+    size_t control_size;
+    bool wants_control; /* receiving: by recvmsg */
 };
-void sock_msg_drop_files(struct sock_msg *m);
+/* Drops files and control messages that were not handed on. */
+void sock_msg_release(struct sock_msg *m);
 
 struct socket;
 
@@ -111,6 +117,7 @@ struct socket {
 
 [[nodiscard]] int unix_create(int type, int protocol, struct socket **ret);
 [[nodiscard]] int unix_pair(int type, struct socket *ret[2]);
+[[nodiscard]] int netlink_create(int type, int protocol, struct socket **ret);
 [[nodiscard]] int inet_create(int family, int type, int protocol, struct socket **ret);
 
 /* Wraps a socket into a file; takes it over on success. */

@@ -127,7 +127,7 @@ int64_t unix_send(struct socket *s, struct sock_msg *m)
             return r;
         }
     } else {
-        if (m->has_addr && m->addr.size > 0) {
+        if (m->has_addr && m->addr.size > 0 && s->type == SOCK_STREAM_) {
             return u->connected ? -EISCONN : -EOPNOTSUPP;
         }
         to = unix_get_peer(u);
@@ -193,7 +193,6 @@ static int64_t receive_record(struct unix_sock *u, struct sock_msg *m, struct pa
     }
     take_meta(p, m);
     m->out_flags |= p->size > n ? MSG_TRUNC_ : 0;
-    m->out_flags |= u->base.type == SOCK_SEQPACKET_ ? MSG_EOR_ : 0;
     int64_t result = (m->flags & MSG_TRUNC_) != 0 ? (int64_t)p->size : (int64_t)n;
 
     if (!peek) {
@@ -253,10 +252,10 @@ static int64_t receive_once(struct unix_sock *u, struct sock_msg *m)
     mutex_lock(&u->lock);
     if (!list_empty(&u->queue)) {
         n = u->base.type == SOCK_STREAM_ ? receive_bytes(u, m) : receive_record(u, m, &done_with);
+    } else if (u->base.type != SOCK_DGRAM_ && !u->connected) {
+        n = u->base.type == SOCK_STREAM_ ? -EINVAL : -ENOTCONN;
     } else if ((u->shut & SHUT_RD_BIT) != 0 || u->peer_gone) {
         n = 0;
-    } else if (u->base.type != SOCK_DGRAM_ && !u->connected) {
-        n = u->listening ? -EINVAL : -ENOTCONN;
     }
     mutex_unlock(&u->lock);
     if (done_with != NULL) {

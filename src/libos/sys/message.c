@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright 2026 The nacre authors */
 
-/* send and receive calls, and the control messages of AF_UNIX. */
+/* send and receive calls and their control messages. */
 
 #include "libos/fs/fd_table.h"
 #include "libos/mm/kmem.h"
+#include "libos/net/control.h"
 #include "libos/proc/thread.h"
 #include "libos/sys/sock_arg.h"
 #include "libos/sys/syscall.h"
@@ -27,17 +28,6 @@ struct user_msghdr {
     int32_t flags;
     int32_t pad2;
 };
-
-struct cmsg_head {
-    uint64_t len;
-    int32_t level;
-    int32_t type;
-};
-
-static uint64_t cmsg_align(uint64_t n)
-{
-    return (n + 7) & ~7ull;
-}
 
 /* ---- sending ---- */
 
@@ -90,7 +80,29 @@ static int add_cred(struct sock_msg *m, const uint8_t *data, size_t size)
     return 0;
 }
 
-static int parse_control(struct sock_msg *m, const uint8_t *p, size_t size)
+/* One control message of a send: AF_UNIX's stay inside, the others are the host socket's. */
+static int take_sent(const struct socket *s, struct sock_msg *m, const struct cmsg_head *h,
+                     const uint8_t *data)
+{
+    const size_t size = h->len - sizeof(*h);
+
+    if (s->family != AF_UNIX_) {
+        if (h->level == SOL_SOCKET_ && h->type != SCM_RIGHTS_ && h->type != SCM_CREDENTIALS_) {
+            return -EINVAL;
+        }
+        return control_add_sent(m, h, data);
+    }
+    if (h->level != SOL_SOCKET_) {
+        return 0;
+    }
+    switch (h->type) {
+    case SCM_RIGHTS_: return add_files(m, data, size);
+    case SCM_CREDENTIALS_: return add_cred(m, data, size);
+    default: return -EINVAL;
+    }
+}
+
+static int parse_control(const struct socket *s, struct sock_msg *m, const uint8_t *p, size_t size)
 {
     while (size >= sizeof(struct cmsg_head)) {
         struct cmsg_head h;
@@ -100,18 +112,7 @@ static int parse_control(struct sock_msg *m, const uint8_t *p, size_t size)
         if (h.len < sizeof(h) || h.len > size) {
             return -EINVAL;
         }
-        if (h.level == SOL_SOCKET_) {
-            const uint8_t *data = p + sizeof(h);
-            size_t n = h.len - sizeof(h);
-
-            switch (h.type) {
-            case SCM_RIGHTS_: r = add_files(m, data, n); break;
-            case SCM_CREDENTIALS_: r = add_cred(m, data, n); break;
-            default: r = -EINVAL; break;
-            }
-        } else {
-            r = -EINVAL; /* of the host's network: nothing is passed through */
-        }
+        r = take_sent(s, m, &h, p + sizeof(h));
         if (r < 0) {
             return r;
         }
@@ -123,7 +124,7 @@ static int parse_control(struct sock_msg *m, const uint8_t *p, size_t size)
     return 0;
 }
 
-static int get_control(struct sock_msg *m, const struct user_msghdr *h)
+static int get_control(const struct socket *s, struct sock_msg *m, const struct user_msghdr *h)
 {
     _cleanup_kfree_ uint8_t *buf = NULL;
 
@@ -139,7 +140,7 @@ static int get_control(struct sock_msg *m, const struct user_msghdr *h)
     }
     int r = user_copy_in(buf, h->control, h->control_size);
 
-    return r < 0 ? r : parse_control(m, buf, h->control_size);
+    return r < 0 ? r : parse_control(s, m, buf, h->control_size);
 }
 
 static int64_t send_header(struct socket *s, const struct user_msghdr *h, int flags)
@@ -162,12 +163,12 @@ static int64_t send_header(struct socket *s, const struct user_msghdr *h, int fl
         return r;
     }
     iter_init_iov(&m.it, &iov);
-    int64_t n = get_control(&m, h);
+    int64_t n = get_control(s, &m, h);
 
     if (n == 0) {
         n = s->ops->send(s, &m);
     }
-    sock_msg_drop_files(&m);
+    sock_msg_release(&m);
     user_iov_free(&iov);
     return n;
 }
@@ -236,9 +237,9 @@ struct control_out {
     int flags;
 };
 
-static int put_cmsg(struct control_out *c, int type, const void *data, size_t size)
+static int put_cmsg(struct control_out *c, int level, int type, const void *data, size_t size)
 {
-    struct cmsg_head h = {.len = sizeof(h) + size, .level = SOL_SOCKET_, .type = type};
+    struct cmsg_head h = {.len = sizeof(h) + size, .level = level, .type = type};
 
     if (c->left < sizeof(h)) {
         c->flags |= MSG_CTRUNC_;
@@ -280,15 +281,30 @@ static int put_files(struct control_out *c, struct sock_msg *m, bool cloexec)
     if (n < m->file_count) {
         c->flags |= MSG_CTRUNC_;
     }
-    return n == 0 ? 0 : put_cmsg(c, SCM_RIGHTS_, fds, n * 4);
+    return n == 0 ? 0 : put_cmsg(c, SOL_SOCKET_, SCM_RIGHTS_, fds, n * 4);
+}
+
+/* What came with a datagram of the host's; well-formed (control_take_received made it). */
+static int put_received(struct control_out *c, const struct sock_msg *m)
+{
+    int r = 0;
+
+    for (size_t at = 0; r == 0 && at < m->control_size;) {
+        struct cmsg_head h;
+
+        __builtin_memcpy(&h, m->control + at, sizeof(h));
+        r = put_cmsg(c, h.level, h.type, m->control + at + sizeof(h), h.len - sizeof(h));
+        at += cmsg_align(h.len);
+    }
+    return r;
 }
 
 static int put_control(struct socket *s, struct sock_msg *m, struct control_out *c)
 {
-    int r = 0;
+    int r = put_received(c, m);
 
-    if (s->passcred && m->has_cred) {
-        r = put_cmsg(c, SCM_CREDENTIALS_, &m->cred, sizeof(m->cred));
+    if (r == 0 && s->passcred && m->has_cred) {
+        r = put_cmsg(c, SOL_SOCKET_, SCM_CREDENTIALS_, &m->cred, sizeof(m->cred));
     }
     if (r == 0 && m->file_count > 0) {
         r = put_files(c, m, (m->flags & MSG_CMSG_CLOEXEC_) != 0);
@@ -315,6 +331,7 @@ static int64_t receive_header(struct socket *s, uint64_t user_msg, int flags)
     }
     iter_init_iov(&m.it, &iov);
     m.has_addr = h.name != 0;
+    m.wants_control = true; /* without room for them MSG_CTRUNC tells that some came */
     int64_t n = s->ops->receive(s, &m);
 
     user_iov_free(&iov);
@@ -332,7 +349,7 @@ static int64_t receive_header(struct socket *s, uint64_t user_msg, int flags)
         r = r < 0 ? r : user_put(user_msg, &h);
         n = r < 0 ? r : n;
     }
-    sock_msg_drop_files(&m);
+    sock_msg_release(&m);
     return n;
 }
 
@@ -388,7 +405,7 @@ SYSCALL_6(recvfrom, int, fd, uint64_t, buf, uint64_t, size, int, flags, uint64_t
     }
     iter_init_user(&m.it, buf, MIN(size, 0x7ffff000ull));
     n = s->ops->receive(s, &m);
-    sock_msg_drop_files(&m);
+    sock_msg_release(&m);
     if (n >= 0 && addr != 0) {
         int r = sock_put_addr(&m.addr, addr, addr_size);
 

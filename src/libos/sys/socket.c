@@ -88,6 +88,7 @@ SYSCALL_3(socket, int, family, int, type, int, protocol)
     case AF_UNIX_: r = unix_create(type & SOCK_TYPE_MASK_, protocol, &s); break;
     case AF_INET_:
     case AF_INET6_: r = inet_create(family, type & SOCK_TYPE_MASK_, protocol, &s); break;
+    case AF_NETLINK_: r = netlink_create(type & SOCK_TYPE_MASK_, protocol, &s); break;
     default: r = -EAFNOSUPPORT; break;
     }
     return r < 0 ? r : install(s, flags);

@@ -246,6 +246,8 @@ static int64_t net_call(enum hostcall number, const uint64_t *a)
     case HOSTCALL_setsockopt:
         return result(setsockopt(FD(0), (int)a[1], (int)a[2], PTR(3), (socklen_t)a[4]));
     case HOSTCALL_shutdown: return result(shutdown(FD(0), (int)a[1]));
+    case HOSTCALL_sendmsg: return result(sendmsg(FD(0), PTR(1), (int)a[2] | MSG_NOSIGNAL));
+    case HOSTCALL_recvmsg: return result(recvmsg(FD(0), PTR(1), (int)a[2]));
     case HOSTCALL_sendto:
         return result(
             sendto(FD(0), PTR(1), a[2], (int)a[3] | MSG_NOSIGNAL, PTR(4), (socklen_t)a[5]));

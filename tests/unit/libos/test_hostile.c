@@ -310,6 +310,89 @@ static void test_lies_at_every_call(void **state)
     }
 }
 
+/* What the host's network says: links by netlink and ioctl, a datagram with control messages. What
+ * comes through is well-formed whatever happened. */
+static int links_are_well_formed(int s, const uint32_t *request)
+{
+    static _aligned_(8) uint8_t buf[32768];
+    int worked = 0;
+
+    if (SYS(sendto, s, request, 32, 0, 0, 0) != 32) {
+        return 0;
+    }
+    for (int64_t n; (n = SYS(recvfrom, s, buf, sizeof(buf), 0x40, 0, 0)) > 0;) {
+        for (int64_t at = 0; at < n;) {
+            uint32_t len;
+            uint16_t type;
+
+            memcpy(&len, buf + at, 4);
+            memcpy(&type, buf + at + 4, 2);
+            assert_true(len >= 16 && len % 4 == 0 && len <= (uint64_t)(n - at));
+            assert_true(type == 2 || type == 3 || type == 16);
+            worked += type == 3 ? 1 : 0;
+            at += len;
+        }
+    }
+    return worked;
+}
+
+static int network_sequence(void)
+{
+    const uint32_t get_links[8] = {32, 18 | 0x301u << 16, 7, 0};
+    uint16_t a[8] = {2, 0, 0x007f, 0x0100};
+    uint32_t size = sizeof(a);
+    uint8_t control[256];
+    char data[8];
+    char name[40] = "lo";
+    const int one = 1;
+    uint64_t iov[2] = {(uintptr_t)data, sizeof(data)};
+    uint64_t h[7] = {0, 0, (uintptr_t)iov, 1, (uintptr_t)control, sizeof(control), 0};
+    int worked = 0;
+    int s = (int)SYS(socket, 16, 3, 0);
+
+    worked += links_are_well_formed(s, get_links);
+    assert_int_equal(SYS(close, s), 0);
+    s = (int)SYS(socket, 2, 2, 0);
+    if (s < 0) {
+        return worked;
+    }
+    worked += SYS(ioctl, s, 0x8933 /* SIOCGIFINDEX */, name) == 0 ? 1 : 0;
+    if (SYS(bind, s, a, 16) == 0 && SYS(getsockname, s, a, &size) == 0 &&
+        SYS(setsockopt, s, 0, 8 /* IP_PKTINFO */, &one, 4) == 0 &&
+        SYS(sendto, s, "message", 7, 0, a, 16) == 7) {
+        const int64_t n = SYS(recvmsg, s, h, 0x40);
+
+        assert_true(n <= (int64_t)sizeof(data));
+        if (n >= 0) {
+            assert_true(h[5] <= sizeof(control));
+            worked += n == 7 && h[5] == 32 && memcmp(data, "message", 7) == 0 ? 1 : 0;
+        }
+    }
+    assert_int_equal(SYS(close, s), 0);
+    return worked;
+}
+
+static void test_network_lies(void **state)
+{
+    for (int lie = LIE_EIO; lie < LIE_RANDOM; lie++) {
+        int full = 0;
+
+        for (uint64_t n = 1; n < 60 && full == 0; n++) {
+            boot(1);
+            uint64_t before = fake_host_calls();
+
+            fake_host_lie(n, (enum fake_lie)lie);
+            int worked = network_sequence();
+
+            full = worked == 3 && fake_host_calls() - before < n ? 1 : 0;
+            fake_host_lie(0, LIE_NONE);
+            assert_int_equal(fake_host_bounce_used(), 0);
+            fake_shutdown();
+        }
+        assert_int_equal(full, 1);
+    }
+}
+
 static void test_lies_always(void **state)
 {
     for (int lie = LIE_EIO; lie < LIE_RANDOM; lie++) {
@@ -332,6 +415,7 @@ int main(void)
         cmocka_unit_test(test_cached_names_cost_no_exits),
         cmocka_unit_test(test_overlay_copies_up),
         cmocka_unit_test(test_lies_at_every_call),
+        cmocka_unit_test(test_network_lies),
         cmocka_unit_test(test_lies_always),
     };
 
