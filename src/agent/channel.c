@@ -171,6 +171,9 @@ static int tls_wait(struct channel *c, int result, const char *what, int64_t dea
         if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
             return fail(err, AGENT_RETRY, "%s: the connection was cut", what);
         }
+        if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_TLSV1_ALERT_INTERNAL_ERROR) {
+            return fail(err, AGENT_RETRY, "%s: the other side is in trouble", what);
+        }
         return fail(err, AGENT_EXIT_PROTOCOL, "%s: not TLS 1.3 as a CAS speaks it (%s)", what,
                     ERR_reason_error_string(ERR_peek_error()) == NULL
                         ? "unknown"

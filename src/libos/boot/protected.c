@@ -14,7 +14,7 @@
 
 #define AGENT_PATH  "/agent"
 #define AGENT_MAX   ((uint64_t)64 << 20)
-#define CHUNK_PAGES 16u
+#define CHUNK_PAGES 128u
 
 struct protected_info g_protected;
 
