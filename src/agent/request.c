@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "abi/report_data.h"
 #include "base/alloc.h"
 #include "base/args.h"
 #include "base/base64.h"
@@ -132,6 +133,7 @@ void agent_report_data(const uint8_t exporter[static AGENT_EXPORTER_SIZE],
     hash_name(&h, wish->session, wish->session_size);
     hash_name(&h, wish->service, wish->service_size);
     sha512_final(&h, ret);
+    report_data_tag(ret, REPORT_DATA_PROVISIONING);
 }
 
 int agent_make_request(const struct agent_wish *wish, const char *type, const uint8_t *quote,

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "abi/report_data.h"
 #include "base/base64.h"
 #include "cas/provision.h"
 #include "core/sha512.h"
@@ -163,4 +164,5 @@ void provision_report_data(const uint8_t exporter[static PROVISION_EXPORTER], co
     add_name(&ctx, session);
     add_name(&ctx, service);
     sha512_final(&ctx, ret);
+    report_data_tag(ret, REPORT_DATA_PROVISIONING);
 }

@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "abi/report_data.h"
 #include "base/base64.h"
 #include "base/crypto.h"
 #include "core/hex.h"
@@ -57,6 +58,7 @@ static void report_data(SSL *ssl, const char *session, const char *service, uint
         sha512_update(&ctx, names[i], len);
     }
     sha512_final(&ctx, ret);
+    report_data_tag(ret, REPORT_DATA_PROVISIONING);
 }
 
 static void make_quote(const struct prov *o, const uint8_t data[static 64], uint8_t **ret,

@@ -39,7 +39,7 @@ def report_data(binding, session, service):
     h = hashlib.sha512(b"nacre provisioning v1\0" + binding)
     for name in (session.encode(), service.encode()):
         h.update(struct.pack("<H", len(name)) + name)
-    return h.digest()
+    return b"nacre/p1" + h.digest()[:56]
 
 
 def make_key(directory, name):

@@ -4,22 +4,8 @@
 
 /* What the processor attests and derives for this enclave. */
 
+#include "abi/report_data.h"
 #include "abi/sgx_arch.h"
-
-#define REPORT_DATA_SIZE 64u
-
-/*
- * Report data that begins so is the library OS's and its agent's alone: applications are not given
- * reports or quotes over it. Whoever talks an application into quoting something for him (a service
- * that attests itself does little else) cannot make it say what the agent says to a CAS.
- */
-#define REPORT_DATA_PREFIX      "nacre/"
-#define REPORT_DATA_PREFIX_SIZE 6u
-
-static inline bool report_data_reserved(const uint8_t data[static REPORT_DATA_SIZE])
-{
-    return __builtin_memcmp(data, REPORT_DATA_PREFIX, REPORT_DATA_PREFIX_SIZE) == 0;
-}
 
 /* EREPORT: this enclave, over `data`, for the enclave `target` names. Zeros as a target: for
  * nobody, to read one's own identity. -EINVAL: the processor refused the target. */

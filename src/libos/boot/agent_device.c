@@ -103,6 +103,9 @@ static int64_t get_quote(uint64_t arg)
     size_t size;
     int64_t r = user_get(&q, arg);
 
+    if (r == 0 && !report_data_reserved(q.report_data)) {
+        r = -EINVAL; /* the agent speaks as the agent */
+    }
     if (r == 0) {
         r = attest_quote(q.report_data, &quote, &size);
     }

@@ -2,6 +2,7 @@
 /* Copyright 2026 The nacre authors */
 #include "libos/proc/local_report.h"
 
+#include "abi/report_data.h"
 #include "core/cmac.h"
 #include "core/ct.h"
 #include "libos/lib/simd.h"
@@ -37,6 +38,7 @@ static void make(struct operands *o, const uint8_t data[static 64])
     __builtin_memset(o->data, 0, sizeof(o->data));
     aim_at_self(o);
     __builtin_memcpy(o->data, data, sizeof(o->data));
+    report_data_tag(o->data, REPORT_DATA_FAMILY); /* no application can have such a report made */
     (void)enclu(ENCLU_EREPORT, &o->target, (uint64_t)o->data, (uint64_t)&o->report);
 }
 

@@ -16,10 +16,10 @@
 #define ROOT "ff0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1eff"
 
 #define VECTOR                                                         \
-    "\x56\x0a\x99\x17\x16\x2d\x14\x90\xf8\x45\xb4\x15\x2d\x5f\x15\x47" \
-    "\x72\x7c\x3c\x6f\x6f\x2b\x6b\x85\x40\x8d\x9a\x25\xff\x45\x8e\xa1" \
-    "\x4f\x9e\x7c\xce\xd2\x98\x93\xc6\xef\x1f\xa4\xb9\x40\x1d\x3f\x5b" \
-    "\x81\x42\xfc\x90\x26\xc3\xc2\x33\x23\x4d\x90\x16\x23\xcc\xaa\x26"
+    "\x6e\x61\x63\x72\x65\x2f\x70\x31\x56\x0a\x99\x17\x16\x2d\x14\x90" \
+    "\xf8\x45\xb4\x15\x2d\x5f\x15\x47\x72\x7c\x3c\x6f\x6f\x2b\x6b\x85" \
+    "\x40\x8d\x9a\x25\xff\x45\x8e\xa1\x4f\x9e\x7c\xce\xd2\x98\x93\xc6" \
+    "\xef\x1f\xa4\xb9\x40\x1d\x3f\x5b\x81\x42\xfc\x90\x26\xc3\xc2\x33"
 
 static const char full[] =
     "{\"version\":1,\"argv\":[\"/bin/app\",\"\",\"two words\"],"
@@ -167,8 +167,8 @@ static void test_every_changed_byte_of_a_record_is_read_safely(void **state)
 
 static void test_report_data_vector(void **state)
 {
-    /* python3: hashlib.sha512(b"nacre provisioning v1\0" + bytes(range(32)) + b"\3\0a/b" +
-     * b"\3\0app") */
+    /* python3: b"nacre/p1" + sha512(b"nacre provisioning v1\0" + bytes(range(32)) + b"\3\0a/b" +
+     * b"\3\0app").digest()[:56] */
     struct agent_wish w;
     uint8_t exporter[AGENT_EXPORTER_SIZE];
     uint8_t data[AGENT_REPORT_DATA_SIZE];

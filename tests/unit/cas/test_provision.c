@@ -403,9 +403,10 @@ static void test_without_collateral_everything_is_refused(void **state)
 
 static void test_report_data_is_that_of_the_format(void **state)
 {
-    /* python3: sha512(b"nacre provisioning v1\0" + bytes(range(32)) + b"\3\0a/b" + b"\3\0app") */
-    static const char want[] = "560a9917162d1490f845b4152d5f1547727c3c6f6f2b6b85408d9a25ff458ea14f9"
-                               "e7cced29893c6ef1fa4b9401d3f5b8142fc9026c3c233234d901623ccaa26";
+    /* python3: b"nacre/p1" + sha512(b"nacre provisioning v1\0" + bytes(range(32)) + b"\3\0a/b" +
+     * b"\3\0app").digest()[:56] */
+    static const char want[] = "6e616372652f7031560a9917162d1490f845b4152d5f1547727c3c6f6f2b6b8540"
+                               "8d9a25ff458ea14f9e7cced29893c6ef1fa4b9401d3f5b8142fc9026c3c233";
     uint8_t exporter[32];
     uint8_t data[64];
     char hex[129];
