@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright 2026 The nacre authors */
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/convert_args.h"
 #include "convert/session.h"
@@ -9,6 +11,12 @@ static int check(const struct convert_args *a, struct error **err)
 {
     if (a->from == NULL || a->to == NULL) {
         return error_set(err, EINVAL, "--%s is missing", a->from == NULL ? "from" : "to");
+    }
+    if (a->compress != NULL && strcmp(a->compress, "none") != 0) {
+        return error_set(err, ENOTSUP,
+                         "--compress %.20s: nothing is compressed inside the seal, because first "
+                         "reads would take about three times as long; only 'none' is possible",
+                         a->compress);
     }
     if ((a->signature != NULL) != (a->public_key != NULL)) {
         return error_set(err, EINVAL, "--signature and --public-key go together");
@@ -87,6 +95,8 @@ int cmd_convert(int argc, char **argv, struct error **err)
          &a.salt},
         {"max-size", 0, ARG_U64, "BYTES", "refuse images that unpack to more; default 512G",
          &a.max_size},
+        {"compress", 0, ARG_STRING, "none",
+         "inside the seal nothing is compressed (docs/convert.md)", &a.compress},
         {"loader", 0, ARG_STRING, "FILE", "nacre-loader to put in (default: the installed one)",
          &a.loader},
         {"libos", 0, ARG_STRING, "FILE", "enclave to put in (default: the installed one)",

@@ -163,7 +163,8 @@ static void print_human(const struct image_facts *f)
     printf(" (measured %s)", format_bytes(f->measured.size, size, sizeof(size)));
     printf(", agent %s\n", format_bytes(f->agent_size, size, sizeof(size)));
     print_unprotected(f);
-    printf("\n");
+    printf(
+        "where         on SGX hardware; on softsgx it runs the same and nothing is isolated\n\n");
     for (size_t i = 0; i < CHECK_COUNT; i++) {
         printf("%-14s%s%s%s\n", image_check_names[i], result_text(f->results[i]),
                f->why[i] != NULL ? ": " : "", f->why[i] != NULL ? f->why[i] : "");

@@ -21,6 +21,7 @@ struct convert_args {
     const char *master, *salt;
     const char *loader, *libos, *agent;
     const char *software_root;
+    const char *compress;
     uint64_t max_size;
     bool create_namespace;
     bool no_update; /* a session that exists stays */

@@ -102,7 +102,8 @@ char *command_join(const struct command *c)
             free(text);
             return NULL;
         }
-        at += sprintf(at, "%s%s%s%s", i > 0 ? " " : "", quote, w, quote);
+        at +=
+            snprintf(at, size - (size_t)(at - text), "%s%s%s%s", i > 0 ? " " : "", quote, w, quote);
     }
     *at = '\0';
     return text;

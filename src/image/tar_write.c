@@ -117,7 +117,7 @@ static void add_record(struct records *rec, const char *key, const void *value, 
     }
     rec->p = grown;
     grown += rec->size;
-    grown += sprintf(grown, "%zu %s=", body + digits, key);
+    grown += snprintf(grown, body + digits, "%zu %s=", body + digits, key);
     memcpy(grown, value, size);
     grown[size] = '\n';
     rec->size += body + digits;

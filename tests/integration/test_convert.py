@@ -255,6 +255,7 @@ class Convert(ConvertCase):
                                 (("--command", "/bin/sh", "--name", "a b"), "no session name"),
                                 (("--command", "/bin/sh", "--env", "X"), "NAME=VALUE"),
                                 (("--sign-dump", "x"), "--master-key"),
+                                (("--compress", "lz4"), "three times"),
                                 (("--cas-pin", "xyz"), "64 hex digits")):
             with self.subTest(words=words):
                 code, out, err = self.convert("--from", source, *words)
@@ -263,11 +264,14 @@ class Convert(ConvertCase):
         code, _, err = self.convert("--from", source, pin=None)
         self.assertEqual(code, 2)
         self.assertIn("--cas-pin", err)
-        for to, expected in (("out", "names no destination"), ("oci:", "a path is missing"),
+        for to, expected in (("", "name is empty"), ("oci:", "a path is missing"),
                              ("oci:" + self.path("src"), "exists already")):
-            code, _, err = self.convert("--from", source, "--command", "/bin/sh", to=to)
-            self.assertEqual(code, 1)
+            code, _, err = run(NACRE, "convert", "--from", source, "--command", "/bin/sh", "--to", to,
+                               "--cas-pin", PIN, "--session-out", self.path("session.yml"),
+                               env=self.env)
+            self.assertNotEqual(code, 0)
             self.assertIn(expected, err)
+            self.assertFalse(os.path.exists(self.path("session.yml")))
         code, _, err = self.convert("--from", source, "--command", "/bin/sh", "--host-path", "etc")
         self.assertEqual(code, 1)
         self.assertIn("--host-path", err)
