@@ -115,6 +115,8 @@ static int closed(const char *self, int again)
         printf("fork: %s\n", strerror(errno));
     } else if (waitpid(child, &status, 0) != child || status != 0) {
         found("something in a forked child");
+    } else {
+        printf("a forked child found nothing\n");
     }
     fflush(stdout);
     if (again > 0) {
