@@ -4,6 +4,7 @@
 /* What owner and members have in common: tables, registration, which way a call goes. */
 
 #include "core/ct.h"
+#include "libos/family/home.h"
 #include "libos/family/rpc_internal.h"
 
 enum family_role g_family_role;
@@ -122,6 +123,7 @@ int family_become_owner(void)
     family_serve(FAMILY_OP_ping, serve_ping);
     family_serve(FAMILY_OP_new_member, serve_new_member);
     family_serve(FAMILY_OP_forget_member, serve_forget_member);
+    home_start();
     return owner_start();
 }
 

@@ -388,7 +388,9 @@ void serve_run(struct family_request *q, struct member *m, uint32_t id, uint32_t
     q->reply = &reply;
     q->answer_size = 0;
     if (result == 0) {
+        thread_current()->hasty = !may_block;
         result = __atomic_load_n(&g_family_handlers[op], __ATOMIC_ACQUIRE)(q);
+        thread_current()->hasty = false;
     }
     if (result == FAMILY_BLOCKS) {
         result = may_block ? -EIO : work_add(m, id, op, &body);

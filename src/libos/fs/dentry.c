@@ -93,6 +93,22 @@ static void lru_add(struct dentry *d)
     g_dcache.unused++;
 }
 
+/* A directory knows its dentry. With a file system that answers with an inode for each walk the
+ * youngest one counts. */
+static void set_alias(struct dentry *d)
+{
+    if (d->inode != NULL && S_ISDIR(d->inode->mode)) {
+        d->inode->alias = d;
+    }
+}
+
+static void clear_alias(const struct dentry *d)
+{
+    if (d->inode != NULL && d->inode->alias == d) {
+        d->inode->alias = NULL;
+    }
+}
+
 /* Frees an unused dentry, and its parent when that was the last reference to it. */
 static void dentry_free(struct dentry *d)
 {
@@ -101,6 +117,7 @@ static void dentry_free(struct dentry *d)
 
         unhash(d);
         lru_remove(d);
+        clear_alias(d);
         inode_put(d->inode);
         if (d->name != d->short_name) {
             kfree(d->name);
@@ -323,6 +340,7 @@ int dentry_lookup(struct dentry *dir, const struct qstr *name, struct dentry **r
     dentry_get(dir);
     d->sb = dir->sb;
     d->inode = inode;
+    set_alias(d);
     rehash(d, name->hash);
     lru_add(d);
     *ret = d;
@@ -332,6 +350,7 @@ int dentry_lookup(struct dentry *dir, const struct qstr *name, struct dentry **r
 void dentry_fill(struct dentry *d, struct inode *inode)
 {
     d->inode = inode;
+    set_alias(d);
 }
 
 void dentry_gone(struct dentry *d)
@@ -339,6 +358,7 @@ void dentry_gone(struct dentry *d)
     if (d->refs == 0) {
         struct inode *inode = d->inode;
 
+        clear_alias(d);
         d->inode = NULL; /* a negative entry from now on */
         inode_put(inode);
         return;
@@ -417,6 +437,7 @@ int dentry_anonymous(struct inode *inode, const char *name, struct dentry **ret)
     if (r == 0) {
         d->parent = d;
         d->inode = inode;
+        set_alias(d);
         d->sb = inode->sb;
         d->refs = 1;
         *ret = d;

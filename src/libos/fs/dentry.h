@@ -130,6 +130,7 @@ size_t dcache_count(void);
 struct path mount_root_path(void); /* borrowed */
 /* Calls `f` for each mount with the namespace lock held. */
 void mount_for_each(void (*f)(const struct mount *m, void *arg), void *arg);
+void mount_for_each_writable(void (*f)(struct mount *m, void *arg), void *arg); /* `m` may change */
 bool mount_read_only(const struct mount *m);
 /* The agent's files give way to the application's: the tree becomes empty, the next mount_add makes
  * a new root. What is open of the old one stays usable until it is closed; the file systems

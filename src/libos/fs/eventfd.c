@@ -75,7 +75,7 @@ static int64_t eventfd_write(struct file *f, struct iter *from, uint64_t *pos, u
         if (done) {
             return 8;
         }
-        if (file_nonblock(f)) {
+        if (file_nonblock(f) || (flags & RWF_NOWAIT) != 0) {
             return -EAGAIN;
         }
         /* EV_OUT says "one fits", a larger value may have to wait for more */
@@ -118,6 +118,7 @@ static void eventfd_release(struct file *f)
 
 static const struct file_ops g_eventfd_ops = {
     .name = "anon_inode:[eventfd]",
+    .shared = true,
     .read = eventfd_read,
     .write = eventfd_write,
     .poll = eventfd_poll,

@@ -171,6 +171,15 @@ void fd_table_destroy(struct fd_table *t)
     kfree(t);
 }
 
+void fd_table_for_each(struct fd_table *t, void (*f)(struct file *f, void *arg), void *arg)
+{
+    for (uint32_t i = 0; t != NULL && i < t->size; i++) {
+        if (t->slots[i].file != NULL) {
+            f(t->slots[i].file, arg);
+        }
+    }
+}
+
 uint64_t fd_table_limit(void)
 {
     return MIN(limit_current(RLIMIT_NOFILE), (uint64_t)FD_TABLE_LIMIT);

@@ -33,4 +33,6 @@ uint64_t fd_table_limit(void);
 [[nodiscard]] int fd_set_cloexec(int fd, bool on);
 /* For /proc: the next used descriptor >= fd, with a reference of its file; -1 at the end. */
 int fd_next(int fd, struct file **ret);
+/* Every open file of a table, once for each descriptor. Nobody else uses the table meanwhile. */
+void fd_table_for_each(struct fd_table *t, void (*f)(struct file *f, void *arg), void *arg);
 size_t fd_table_size(const struct fd_table *t); /* for FDSize in /proc/self/status */

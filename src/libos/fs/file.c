@@ -309,6 +309,17 @@ int64_t file_seek_nothing(struct file *f, int64_t offset, int whence)
     return 0;
 }
 
+uint64_t file_position(struct file *f)
+{
+    int64_t r;
+
+    if ((f->mode & FILE_REMOTE) == 0) {
+        return f->pos;
+    }
+    r = f->ops->seek(f, 0, SEEK_CUR);
+    return r < 0 ? 0 : (uint64_t)r;
+}
+
 static int64_t inode_seek(struct file *f, int64_t offset, int whence)
 {
     struct inode *inode = f->inode;

@@ -17,13 +17,17 @@ struct strbuf;
 #define FILE_WRITE  0x02u
 #define FILE_STREAM 0x04u /* no position: pipes, sockets, terminals */
 #define FILE_PATH   0x08u /* O_PATH */
+#define FILE_REMOTE 0x20u /* an open file of the family's owner, and so is its position */
 #define FILE_ANON   0x10u /* no name in the tree: /proc shows ops->name */
 
 struct file_ops {
     /* What /proc shows for descriptors without a name: "anon_inode:[eventfd]" …; "pipe:[%lu]" and
      * "socket:[%lu]" get the inode number. */
     const char *name;
-    /* `pos` is NULL for streams. `flags`: RWF_* of this call. */
+    /* One object for a process and its children: after a fork the owner of the family keeps it. */
+    bool shared;
+    /* `pos` is NULL for streams, and where a remote file is to use its own position. `flags`: RWF_*
+     * of this call. */
     int64_t (*read)(struct file *f, struct iter *to, uint64_t *pos, uint32_t flags);
     int64_t (*write)(struct file *f, struct iter *from, uint64_t *pos, uint32_t flags);
     int64_t (*seek)(struct file *f, int64_t offset, int whence); /* NULL: ESPIPE */
@@ -54,8 +58,9 @@ struct file {
     struct mutex pos_lock;
     uint64_t pos;
     void *priv;
-    int32_t owner;        /* F_SETOWN */
-    int32_t owner_signal; /* F_SETSIG */
+    uint32_t family_handle; /* family/share.c, while a child is made */
+    int32_t owner;          /* F_SETOWN */
+    int32_t owner_signal;   /* F_SETSIG */
     struct spinlock epoll_lock;
     struct list epoll_items; /* fs/epoll.c */
 };
@@ -120,6 +125,8 @@ void file_label(const struct file_ops *ops, uint64_t ino, char *dst, size_t size
 uint32_t file_poll(struct file *f, struct poll_table *pt);
 /* For objects that let themselves be sought without effect. */
 int64_t file_seek_nothing(struct file *f, int64_t offset, int whence);
+/* Where it stands, wherever that is kept. */
+uint64_t file_position(struct file *f);
 extern const struct file_ops inode_file_ops; /* regular files and directories by inode ops */
 static inline bool file_nonblock(const struct file *f)
 {

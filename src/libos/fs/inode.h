@@ -19,11 +19,13 @@
 #include "libos/lib/sync.h"
 #include "libos/lib/uapi.h"
 
+struct dentry;
 struct file;
 struct inode;
 struct path;
 struct superblock;
 struct inode_locks;
+struct lock_request;
 struct xattrs;
 
 struct kstat {
@@ -106,6 +108,14 @@ struct inode_ops {
     /* user.* and trusted.*; without these, attributes live in inode->xattrs */
     int64_t (*getxattr)(struct inode *inode, const char *name, void *dst, size_t size);
     int64_t (*listxattr)(struct inode *inode, char *dst, size_t size);
+    /* with these, extended attributes are the file system's alone */
+    int (*setxattr)(struct inode *inode, const char *name, const void *src, size_t size, int flags);
+    int (*removexattr)(struct inode *inode, const char *name);
+    /* Advisory locks, when they are not kept here (fs/locks.h). lock_closed: a descriptor of this
+     * process's was closed, or (`last`) the open file goes. */
+    int (*lock)(struct file *f, const struct lock_request *req, bool wait);
+    int (*lock_test)(struct file *f, struct lock_request *req);
+    void (*lock_closed)(struct file *f, bool last);
     /* Something that the file system does not see was changed (xattrs): keep it in memory. */
     void (*pin)(struct inode *inode);
     /* A file of this inode is being opened: may set file->ops and file->priv, or fail. */
@@ -120,6 +130,7 @@ struct inode_ops {
 #define SB_NOSUID   0x08u
 #define SB_NODEV    0x10u
 #define SB_UNSAFE   0x20u /* a host directory: neither secret nor protected */
+#define SB_SHARED   0x40u /* its files change: in a family of processes the owner keeps it */
 
 struct super_ops {
     int (*statfs)(struct superblock *sb, struct kstatfs *ret);
@@ -161,6 +172,8 @@ struct inode {
     struct list watches;       /* fs/inotify.c */
     struct xattrs *xattrs;     /* fs/xattr.c */
     void *object;              /* S_IFIFO: struct pipe; S_IFSOCK: the bound socket */
+    struct dentry *alias;      /* directories: their dentry while they have one; namespace lock */
+    uint32_t family_handle;    /* family/fork.c, while a child is made */
     int32_t write_count;       /* open for writing (>0), for leases and ETXTBSY of execve (<0) */
 };
 

@@ -99,6 +99,17 @@ void mount_forget_all(void)
     ns_unlock();
 }
 
+void mount_for_each_writable(void (*f)(struct mount *m, void *arg), void *arg)
+{
+    ns_lock();
+    if (g_mounts.next != NULL) {
+        list_for_each (it, &g_mounts) {
+            f(list_entry(it, struct mount, node), arg);
+        }
+    }
+    ns_unlock();
+}
+
 bool mount_read_only(const struct mount *m)
 {
     return m != NULL && ((m->flags | m->sb->flags) & SB_RDONLY) != 0;

@@ -319,11 +319,19 @@ static int64_t pipe_ioctl(struct file *f, uint32_t request, uint64_t arg)
     if (request != FIONREAD) {
         return -ENOTTY;
     }
-    mutex_lock(&p->lock);
-    int32_t n = (int32_t)p->used;
+    int32_t n = (int32_t)pipe_pending(p);
 
-    mutex_unlock(&p->lock);
     return user_put(arg, &n);
+}
+
+uint32_t pipe_pending(struct pipe *p)
+{
+    uint32_t n;
+
+    mutex_lock(&p->lock);
+    n = p->used;
+    mutex_unlock(&p->lock);
+    return n;
 }
 
 static int pipe_set_flags(struct file *f, uint32_t flags)
@@ -361,6 +369,7 @@ static void pipe_release(struct file *f)
 
 static const struct file_ops g_pipe_ops = {
     .name = "pipe:[%lu]",
+    .shared = true,
     .read = pipe_read,
     .write = pipe_write,
     .poll = pipe_poll,

@@ -25,3 +25,4 @@ struct pipe *pipe_of(const struct file *f);
 [[nodiscard]] int64_t pipe_peek(struct pipe *p, void *dst, size_t size);
 [[nodiscard]] int64_t pipe_resize(struct pipe *p, uint64_t size);
 uint32_t pipe_size(const struct pipe *p);
+uint32_t pipe_pending(struct pipe *p); /* bytes in it */

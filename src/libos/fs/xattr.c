@@ -192,6 +192,9 @@ int xattr_set(struct inode *inode, const char *name, const void *src, size_t siz
     if ((inode->sb->flags & SB_RDONLY) != 0) {
         return -EROFS;
     }
+    if (inode->ops->setxattr != NULL) {
+        return inode->ops->setxattr(inode, name, src, size, flags);
+    }
     struct xattrs *x = get_set(inode, /*create=*/true);
 
     if (x == NULL) {
@@ -218,6 +221,9 @@ int xattr_remove(struct inode *inode, const char *name)
     }
     if ((inode->sb->flags & SB_RDONLY) != 0) {
         return -EROFS;
+    }
+    if (inode->ops->removexattr != NULL) {
+        return inode->ops->removexattr(inode, name);
     }
     struct xattrs *x = get_set(inode, /*create=*/false);
 

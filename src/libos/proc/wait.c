@@ -167,7 +167,7 @@ static int wait(uint64_t deadline, bool interruptible)
         if (__atomic_exchange_n(&t->wake_token, 0, __ATOMIC_ACQUIRE) != 0) {
             return 0;
         }
-        if (must_go(t) || (interruptible && thread_signal_pending())) {
+        if (must_go(t) || (interruptible && (t->hasty || thread_signal_pending()))) {
             return -EINTR;
         }
         if (expired(deadline)) {
@@ -286,7 +286,7 @@ int thread_wait_host(int (*sleep)(void *arg, int wake_fd, int64_t timeout_ns), v
     if (__atomic_exchange_n(&t->wake_token, 0, __ATOMIC_ACQUIRE) != 0) {
         return 0;
     }
-    if (must_go(t) || thread_signal_pending()) {
+    if (must_go(t) || t->hasty || thread_signal_pending()) {
         return -EINTR;
     }
     r = sleep_once(t, sleep, arg, deadline);

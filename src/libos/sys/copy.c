@@ -39,14 +39,18 @@ static void end_take(struct end *e)
 {
     if (!e->explicit_pos && (e->f->mode & FILE_STREAM) == 0) {
         mutex_lock(&e->f->pos_lock);
-        e->pos = e->f->pos;
+        e->pos = file_position(e->f);
     }
 }
 
 static void end_drop(struct end *e)
 {
     if (!e->explicit_pos && (e->f->mode & FILE_STREAM) == 0) {
-        e->f->pos = e->pos;
+        if ((e->f->mode & FILE_REMOTE) != 0) {
+            (void)e->f->ops->seek(e->f, (int64_t)e->pos, SEEK_SET);
+        } else {
+            e->f->pos = e->pos;
+        }
         mutex_unlock(&e->f->pos_lock);
     }
 }
@@ -163,8 +167,8 @@ SYSCALL_4(sendfile, int, out_fd, int, in_fd, uint64_t, user_offset, uint64_t, si
 
 static bool same_range(const struct end *in, const struct end *out, uint64_t size)
 {
-    uint64_t a = in->explicit_pos ? in->pos : in->f->pos;
-    uint64_t b = out->explicit_pos ? out->pos : out->f->pos;
+    uint64_t a = in->explicit_pos ? in->pos : file_position(in->f);
+    uint64_t b = out->explicit_pos ? out->pos : file_position(out->f);
 
     return in->f->inode == out->f->inode && a < b + size && b < a + size;
 }
@@ -235,13 +239,13 @@ SYSCALL_6(splice, int, in_fd, uint64_t, user_in, int, out_fd, uint64_t, user_out
         (out_file->mode & FILE_WRITE) == 0) {
         return -EBADF;
     }
-    struct pipe *in_pipe = pipe_of(in_file);
-    struct pipe *out_pipe = pipe_of(out_file);
+    const bool in_pipe = S_ISFIFO(in_file->inode->mode);
+    const bool out_pipe = S_ISFIFO(out_file->inode->mode);
 
-    if ((in_pipe != NULL && user_in != 0) || (out_pipe != NULL && user_out != 0)) {
+    if ((in_pipe && user_in != 0) || (out_pipe && user_out != 0)) {
         return -ESPIPE;
     }
-    if ((in_pipe == NULL && out_pipe == NULL) || (in_pipe != NULL && in_pipe == out_pipe) ||
+    if ((!in_pipe && !out_pipe) || (in_pipe && in_file->inode == out_file->inode) ||
         (out_file->flags & O_APPEND) != 0) {
         return -EINVAL;
     }
@@ -309,7 +313,7 @@ SYSCALL_4(vmsplice, int, fd, uint64_t, user_iov, uint64_t, count, uint32_t, flag
     if ((flags & ~SPLICE_FLAGS) != 0) {
         return -EINVAL;
     }
-    if (f == NULL || pipe_of(f) == NULL) {
+    if (f == NULL || !S_ISFIFO(f->inode->mode)) {
         return -EBADF;
     }
     int r = user_get_iov(&iov, user_iov, count);

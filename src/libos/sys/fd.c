@@ -5,6 +5,8 @@
 
 #include <asm/ioctls.h>
 
+#include "libos/family/remote.h"
+#include "libos/family/rpc.h"
 #include "libos/fs/fd_table.h"
 #include "libos/fs/file.h"
 #include "libos/fs/locks.h"
@@ -75,7 +77,9 @@ static int64_t pipe_common(uint64_t user_fds, int flags)
     if ((flags & ~(O_CLOEXEC | O_NONBLOCK | O_DIRECT)) != 0) {
         return -EINVAL;
     }
-    int r = pipe_create((uint32_t)flags & (uint32_t)(O_NONBLOCK | O_DIRECT), &rd, &wr);
+    const uint32_t kept = (uint32_t)flags & (uint32_t)(O_NONBLOCK | O_DIRECT);
+    /* A member's pipes are the owner's from the start: its children will share them. */
+    int r = family_is_member() ? remote_pipe(kept, &rd, &wr) : pipe_create(kept, &rd, &wr);
 
     if (r < 0) {
         return r;
@@ -130,7 +134,7 @@ static int flock_to_request(struct file *f, const struct user_flock *u, struct l
 
     switch (u->whence) {
     case SEEK_SET: break;
-    case SEEK_CUR: base = (int64_t)f->pos; break;
+    case SEEK_CUR: base = (int64_t)file_position(f); break;
     case SEEK_END: {
         struct kstat st;
         int r = file_stat(f, &st);
@@ -304,6 +308,17 @@ static int64_t fcntl_lease(struct file *f, int command, uint64_t arg)
     return arg == F_UNLCK || arg == F_RDLCK || arg == F_WRLCK ? -EAGAIN : -EINVAL;
 }
 
+static int64_t fcntl_pipe_size(struct file *f, bool set, uint32_t size)
+{
+    if (remote_is_file(f) && S_ISFIFO(f->inode->mode)) {
+        return remote_pipe_size(f, set ? MAX(size, 1u) : 0);
+    }
+    if (pipe_of(f) == NULL) {
+        return -EBADF;
+    }
+    return set ? pipe_resize(pipe_of(f), size) : (int64_t)pipe_size(pipe_of(f));
+}
+
 static int64_t fcntl_file(int fd, struct file *f, int command, uint64_t arg)
 {
     switch (command) {
@@ -333,8 +348,8 @@ static int64_t fcntl_file(int fd, struct file *f, int command, uint64_t arg)
     case F_GETOWN_EX: return fcntl_owner(f, command, arg);
     case F_SETLEASE:
     case F_GETLEASE: return fcntl_lease(f, command, arg);
-    case F_SETPIPE_SZ: return pipe_of(f) == NULL ? -EBADF : pipe_resize(pipe_of(f), (uint32_t)arg);
-    case F_GETPIPE_SZ: return pipe_of(f) == NULL ? -EBADF : (int64_t)pipe_size(pipe_of(f));
+    case F_SETPIPE_SZ:
+    case F_GETPIPE_SZ: return fcntl_pipe_size(f, command == F_SETPIPE_SZ, (uint32_t)arg);
     case F_ADD_SEALS: return memfd_add_seals(f, (uint32_t)arg);
     case F_GET_SEALS: return memfd_get_seals(f);
     case F_GET_RW_HINT:
@@ -374,7 +389,8 @@ static int64_t fionread_regular(struct file *f, uint64_t arg)
     if (r < 0) {
         return r;
     }
-    int32_t n = st.size > f->pos ? (int32_t)MIN(st.size - f->pos, (uint64_t)INT32_MAX) : 0;
+    uint64_t pos = file_position(f);
+    int32_t n = st.size > pos ? (int32_t)MIN(st.size - pos, (uint64_t)INT32_MAX) : 0;
 
     return user_put(arg, &n);
 }

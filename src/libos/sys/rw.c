@@ -24,7 +24,7 @@ static int64_t at_own_position(int fd, struct iter *it, uint32_t flags, transfer
     if (f == NULL) {
         return -EBADF;
     }
-    if ((f->mode & FILE_STREAM) != 0) {
+    if ((f->mode & (FILE_STREAM | FILE_REMOTE)) != 0) {
         return transfer(f, it, NULL, flags);
     }
     mutex_lock(&f->pos_lock);

@@ -447,7 +447,7 @@ int hostfs_create(int root_fd, bool writable, struct superblock **ret)
         return -ENOTDIR;
     }
     struct superblock *sb = super_alloc(
-        "host", &g_hostfs_super_ops, SB_UNSAFE | SB_NODEV | (writable ? SB_VOLATILE : SB_RDONLY));
+        "host", &g_hostfs_super_ops, SB_UNSAFE | SB_NODEV | (writable ? SB_VOLATILE | SB_SHARED : SB_RDONLY));
     struct hostfs_super *s = kzalloc(sizeof(*s));
 
     if (sb == NULL || s == NULL) {

@@ -299,7 +299,7 @@ static const struct super_ops g_memfs_super_ops = {.statfs = memfs_statfs, .free
 
 int memfs_create(const struct memfs_options *options, struct superblock **ret)
 {
-    struct superblock *sb = super_alloc("tmpfs", &g_memfs_super_ops, options->flags);
+    struct superblock *sb = super_alloc("tmpfs", &g_memfs_super_ops, options->flags | SB_SHARED);
     struct memfs_super *s = kzalloc(sizeof(*s));
 
     if (sb == NULL || s == NULL) {

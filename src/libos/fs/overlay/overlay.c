@@ -519,7 +519,7 @@ static const struct super_ops g_ovl_super_ops = {.statfs = ovl_statfs, .free = o
 
 int overlay_create(struct superblock *lower, struct superblock **ret)
 {
-    struct superblock *sb = super_alloc("overlay", &g_ovl_super_ops, lower->flags & SB_UNSAFE);
+    struct superblock *sb = super_alloc("overlay", &g_ovl_super_ops, (lower->flags & SB_UNSAFE) | SB_SHARED);
     struct ovl_super *s = kzalloc(sizeof(*s));
     int r = sb == NULL || s == NULL ? -ENOMEM : 0;
 

@@ -1,0 +1,529 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The nacre authors */
+
+/*
+ * Requests about content: open files (their position, pipes, event counters), inodes at an offset,
+ * extended attributes, locks. They run on the service thread, where nothing may wait: what would
+ * have to says -EAGAIN, and the member waits at home for the event that home_arm() promised it.
+ */
+
+#include "libos/family/home.h"
+#include "libos/fs/locks.h"
+#include "libos/fs/pipe.h"
+#include "libos/fs/poll.h"
+#include "libos/fs/xattr.h"
+#include "libos/mm/kmem.h"
+#include "libos/net/socket.h"
+#include "libos/proc/thread.h"
+#include "libos/sys/syscall.h"
+
+static void put_inode(struct inode **inode)
+{
+    inode_put(*inode);
+}
+#define _cleanup_inode_ _cleanup_(put_inode)
+
+/* "A signal came" is what a wait says on a thread that must not wait. */
+static int64_t no_wait(int64_t r)
+{
+    return r == -ERESTARTSYS || r == -EINTR ? -EAGAIN : r;
+}
+
+/* ---- open files ---- */
+
+typedef int64_t transfer_fn(struct file *f, struct iter *it, uint64_t *pos, uint32_t flags);
+
+static int64_t transfer(struct file *f, const struct wire_file_io *w, struct iter *it,
+                        transfer_fn *fn)
+{
+    uint64_t pos = w->pos;
+    int64_t n;
+
+    if ((w->how & WIRE_AT) != 0) {
+        return fn(f, it, &pos, w->flags | RWF_NOWAIT);
+    }
+    if ((f->mode & FILE_STREAM) != 0) {
+        return fn(f, it, NULL, w->flags | RWF_NOWAIT);
+    }
+    mutex_lock(&f->pos_lock);
+    pos = f->pos;
+    n = fn(f, it, &pos, w->flags | RWF_NOWAIT);
+    if (n > 0) {
+        f->pos = pos;
+    }
+    mutex_unlock(&f->pos_lock);
+    return n;
+}
+
+/* First the promise to tell, then the look: what changes in between is told. */
+static int64_t armed(struct family_request *q, const struct wire_file_io *w, struct file *f,
+                     struct iter *it, transfer_fn *fn)
+{
+    int64_t n;
+    int r;
+
+    n = no_wait(transfer(f, w, it, fn));
+    if (n != -EAGAIN || (w->how & WIRE_ARM) == 0) {
+        return n;
+    }
+    r = home_arm(q->member, w->handle);
+    if (r < 0) {
+        return r;
+    }
+    n = no_wait(transfer(f, w, it, fn));
+    if (n != -EAGAIN) {
+        home_disarm(q->member, w->handle);
+    }
+    return n;
+}
+
+static int64_t serve_file_read(struct family_request *q)
+{
+    _cleanup_file_ struct file *f = NULL;
+    struct wire_file_io w;
+    struct iter it;
+    int64_t n;
+
+    if (HOME_TAKE(q, &w) < 0 || q->body.left != 0) {
+        return -EBADMSG;
+    }
+    f = home_file(q->member, w.handle);
+    if (f == NULL) {
+        return -EBADF;
+    }
+    iter_init_kernel(&it, q->answer, MIN((size_t)w.size, q->cap));
+    n = armed(q, &w, f, &it, file_read_iter);
+    q->answer_size = n > 0 ? (size_t)n : 0;
+    return n;
+}
+
+static int64_t serve_file_write(struct family_request *q)
+{
+    _cleanup_file_ struct file *f = NULL;
+    struct wire_file_io w;
+    struct iter it;
+
+    if (HOME_TAKE(q, &w) < 0) {
+        return -EBADMSG;
+    }
+    f = home_file(q->member, w.handle);
+    if (f == NULL) {
+        return -EBADF;
+    }
+    iter_init_kernel(&it, q->body.p, q->body.left);
+    return armed(q, &w, f, &it, file_write_iter);
+}
+
+static int64_t serve_file_seek(struct family_request *q)
+{
+    _cleanup_file_ struct file *f = NULL;
+    struct wire_file_seek w;
+    int64_t r;
+
+    if (HOME_TAKE(q, &w) < 0) {
+        return -EBADMSG;
+    }
+    f = home_file(q->member, w.handle);
+    if (f == NULL) {
+        return -EBADF;
+    }
+    if (f->ops->seek == NULL) {
+        return -ESPIPE;
+    }
+    mutex_lock(&f->pos_lock);
+    r = f->ops->seek(f, w.offset, w.whence);
+    mutex_unlock(&f->pos_lock);
+    return r;
+}
+
+static int64_t serve_file_poll(struct family_request *q)
+{
+    _cleanup_file_ struct file *f = NULL;
+    struct wire_file_word w;
+
+    if (HOME_TAKE(q, &w) < 0) {
+        return -EBADMSG;
+    }
+    f = home_file(q->member, w.handle);
+    if (f == NULL) {
+        return -EBADF;
+    }
+    if ((w.word & WIRE_ARM) != 0) {
+        int r = home_arm(q->member, w.handle);
+
+        if (r < 0) {
+            return r;
+        }
+    }
+    return file_poll(f, NULL);
+}
+
+#define SHARED_FLAGS ((uint32_t)(O_APPEND | O_NONBLOCK | O_NOATIME | O_DIRECT))
+
+static int64_t serve_file_flags(struct family_request *q)
+{
+    _cleanup_file_ struct file *f = NULL;
+    struct wire_file_word w;
+    uint32_t flags;
+    int r = 0;
+
+    if (HOME_TAKE(q, &w) < 0) {
+        return -EBADMSG;
+    }
+    f = home_file(q->member, w.handle);
+    if (f == NULL) {
+        return -EBADF;
+    }
+    flags = (f->flags & ~SHARED_FLAGS) | (w.word & SHARED_FLAGS);
+    if (f->ops->set_flags != NULL) {
+        r = f->ops->set_flags(f, flags);
+    }
+    if (r == 0) {
+        __atomic_store_n(&f->flags, flags, __ATOMIC_RELAXED);
+    }
+    return r;
+}
+
+static int64_t serve_file_pending(struct family_request *q)
+{
+    _cleanup_file_ struct file *f = NULL;
+    uint32_t handle;
+
+    if (cursor_u32le(&q->body, &handle) < 0) {
+        return -EBADMSG;
+    }
+    f = home_file(q->member, handle);
+    if (f == NULL) {
+        return -EBADF;
+    }
+    return pipe_of(f) != NULL ? (int64_t)pipe_pending(pipe_of(f)) : -ENOTTY;
+}
+
+static int64_t serve_file_pipe_size(struct family_request *q)
+{
+    _cleanup_file_ struct file *f = NULL;
+    struct wire_pipe_size w;
+
+    if (HOME_TAKE(q, &w) < 0) {
+        return -EBADMSG;
+    }
+    f = home_file(q->member, w.handle);
+    if (f == NULL || pipe_of(f) == NULL) {
+        return -EBADF;
+    }
+    return w.size == 0 ? (int64_t)pipe_size(pipe_of(f)) : pipe_resize(pipe_of(f), w.size);
+}
+
+/* An inode opened anew: a member's file whose position is to be shared with its child, and FIFOs.
+ * The member checked what may be opened. */
+static int64_t serve_file_on_inode(struct family_request *q)
+{
+    _cleanup_inode_ struct inode *inode = NULL;
+    _cleanup_file_ struct file *f = NULL;
+    struct path p = {0};
+    struct wire_open w;
+    int r;
+
+    if (HOME_TAKE(q, &w) < 0) {
+        return -EBADMSG;
+    }
+    inode = home_inode(q->member, w.handle);
+    if (inode == NULL) {
+        return -EBADF;
+    }
+    if (!S_ISREG(inode->mode) && !S_ISFIFO(inode->mode)) {
+        return -EINVAL;
+    }
+    if (S_ISFIFO(inode->mode) && !q->may_block && (w.flags & (uint32_t)O_NONBLOCK) == 0) {
+        return FAMILY_BLOCKS; /* waits for the other side */
+    }
+    r = dentry_anonymous(inode, "", &p.dentry);
+    if (r < 0) {
+        return r;
+    }
+    inode = NULL; /* the dentry has it */
+    r = file_open_path(&p, w.flags, &f);
+    path_put(&p);
+    if (r < 0) {
+        return no_wait(r);
+    }
+    f->pos = w.pos;
+    r = home_grant_file(q->member, f, (uint32_t *)(void *)q->answer);
+    q->answer_size = r == 0 ? sizeof(uint32_t) : 0;
+    return r;
+}
+
+static int64_t serve_pipe(struct family_request *q)
+{
+    _cleanup_file_ struct file *rd = NULL;
+    _cleanup_file_ struct file *wr = NULL;
+    uint32_t handles[2];
+    uint32_t flags;
+    int r;
+
+    if (cursor_u32le(&q->body, &flags) < 0) {
+        return -EBADMSG;
+    }
+    r = pipe_create(flags & (uint32_t)(O_NONBLOCK | O_DIRECT), &rd, &wr);
+    r = r < 0 ? r : home_grant_file(q->member, rd, &handles[0]);
+    if (r < 0) {
+        return r;
+    }
+    r = home_grant_file(q->member, wr, &handles[1]);
+    if (r < 0) {
+        home_drop(q->member, handles[0], 1);
+        return r;
+    }
+    __builtin_memcpy(q->answer, handles, sizeof(handles));
+    q->answer_size = sizeof(handles);
+    return 0;
+}
+
+/* ---- content of inodes ---- */
+
+static int take_io(struct family_request *q, void *w, size_t size, struct inode **ret)
+{
+    uint32_t handle;
+
+    if (cursor_copy(&q->body, w, size) < 0) {
+        return -EBADMSG;
+    }
+    __builtin_memcpy(&handle, w, sizeof(handle)); /* every request begins with it */
+    *ret = home_inode(q->member, handle);
+    return *ret == NULL ? -EBADF : 0;
+}
+
+static int64_t serve_read(struct family_request *q)
+{
+    _cleanup_inode_ struct inode *inode = NULL;
+    struct wire_io w;
+    struct iter it;
+    int64_t n = take_io(q, &w, sizeof(w), &inode);
+
+    if (n < 0) {
+        return n;
+    }
+    if (inode->ops->read == NULL || S_ISDIR(inode->mode)) {
+        return -EINVAL;
+    }
+    iter_init_kernel(&it, q->answer, MIN((size_t)w.word, q->cap));
+    n = inode->ops->read(inode, &it, w.offset);
+    q->answer_size = n > 0 ? (size_t)n : 0;
+    return n;
+}
+
+static int64_t serve_write(struct family_request *q)
+{
+    _cleanup_inode_ struct inode *inode = NULL;
+    struct wire_io_size w;
+    struct wire_written out;
+    struct iter it;
+    int64_t n = take_io(q, &w, sizeof(w), &inode);
+
+    if (n < 0) {
+        return n;
+    }
+    if (w.size != q->body.left) {
+        return -EBADMSG;
+    }
+    if (inode->ops->write == NULL) {
+        return -EINVAL;
+    }
+    if ((inode->sb->flags & SB_RDONLY) != 0) {
+        return -EROFS;
+    }
+    out.offset = w.io.offset;
+    iter_init_kernel(&it, q->body.p, q->body.left);
+    n = inode->ops->write(inode, &it, &out.offset, /*append=*/w.io.word != 0);
+    out.size = inode->size;
+    __builtin_memcpy(q->answer, &out, sizeof(out));
+    q->answer_size = sizeof(out);
+    return n;
+}
+
+static int64_t serve_fallocate(struct family_request *q)
+{
+    _cleanup_inode_ struct inode *inode = NULL;
+    struct wire_io_size w;
+    int64_t r = take_io(q, &w, sizeof(w), &inode);
+
+    if (r < 0) {
+        return r;
+    }
+    if (inode->ops->fallocate == NULL) {
+        return -EOPNOTSUPP;
+    }
+    return inode->ops->fallocate(inode, (int)w.io.word, w.io.offset, w.size);
+}
+
+static int64_t serve_seek_data(struct family_request *q)
+{
+    _cleanup_inode_ struct inode *inode = NULL;
+    struct wire_io w;
+    int64_t r = take_io(q, &w, sizeof(w), &inode);
+
+    if (r < 0) {
+        return r;
+    }
+    if (inode->ops->seek_data != NULL) {
+        return inode->ops->seek_data(inode, w.offset, w.word != 0);
+    }
+    return w.word != 0 ? (int64_t)inode->size : (int64_t)w.offset;
+}
+
+/* ---- extended attributes ---- */
+
+/* The name that follows, terminated, in memory of the caller's. */
+static int take_string(struct cursor *c, size_t size, char *dst, size_t cap)
+{
+    if (size == 0 || size >= cap || cursor_copy(c, dst, size) < 0) {
+        return -EBADMSG;
+    }
+    dst[size] = '\0';
+    return 0;
+}
+
+static int64_t serve_getxattr(struct family_request *q)
+{
+    _cleanup_inode_ struct inode *inode = NULL;
+    struct wire_xattr w;
+    char name[256];
+    int64_t n = take_io(q, &w, sizeof(w), &inode);
+
+    n = n < 0 ? n : take_string(&q->body, q->body.left, name, sizeof(name));
+    if (n < 0) {
+        return n;
+    }
+    n = xattr_get(inode, name, q->answer, MIN((size_t)w.size, q->cap));
+    q->answer_size = n > 0 && w.size != 0 ? (size_t)n : 0;
+    return n;
+}
+
+static int64_t serve_listxattr(struct family_request *q)
+{
+    _cleanup_inode_ struct inode *inode = NULL;
+    struct wire_xattr w;
+    int64_t n = take_io(q, &w, sizeof(w), &inode);
+
+    if (n < 0) {
+        return n;
+    }
+    n = xattr_list(inode, (char *)q->answer, MIN((size_t)w.size, q->cap));
+    q->answer_size = n > 0 && w.size != 0 ? (size_t)n : 0;
+    return n;
+}
+
+static int64_t serve_setxattr(struct family_request *q)
+{
+    _cleanup_inode_ struct inode *inode = NULL;
+    struct wire_setxattr w;
+    char name[256];
+    int64_t r = take_io(q, &w, sizeof(w), &inode);
+
+    r = r < 0 ? r : take_string(&q->body, w.name_size, name, sizeof(name));
+    return r < 0 ? r : xattr_set(inode, name, q->body.p, q->body.left, (int)w.flags);
+}
+
+static int64_t serve_removexattr(struct family_request *q)
+{
+    _cleanup_inode_ struct inode *inode = NULL;
+    struct wire_name w;
+    char name[256];
+    int64_t r = take_io(q, &w, sizeof(w), &inode);
+
+    r = r < 0 ? r : take_string(&q->body, q->body.left, name, sizeof(name));
+    return r < 0 ? r : xattr_remove(inode, name);
+}
+
+/* ---- locks ---- */
+
+/* Whose lock it is: the member as a process, one of its open files, or an open file of ours that
+ * processes share. */
+static int lock_owner(struct family_request *q, uint32_t handle, uint64_t own, uint32_t kind,
+                      struct lock_owner *ret)
+{
+    if (kind > LOCK_KIND_FLOCK) {
+        return -EBADMSG;
+    }
+    *ret = (struct lock_owner){.member = q->member, .id = kind == LOCK_KIND_POSIX ? 0 : own};
+    if (kind != LOCK_KIND_POSIX && handle != 0) {
+        struct file *f = home_file(q->member, handle);
+
+        if (f == NULL) {
+            return -EBADF;
+        }
+        *ret = lock_owner_file(f);
+        file_put(f);
+    }
+    return 0;
+}
+
+static int64_t serve_lock(struct family_request *q)
+{
+    _cleanup_inode_ struct inode *inode = NULL;
+    struct lock_request req;
+    struct lock_owner owner;
+    struct wire_lock w;
+    int64_t r = take_io(q, &w, sizeof(w), &inode);
+
+    r = r < 0 ? r : lock_owner(q, w.file, w.owner, w.kind, &owner);
+    if (r < 0) {
+        return r;
+    }
+    req = (struct lock_request){.kind = (enum lock_kind)w.kind,
+                                .type = (int16_t)w.type,
+                                .start = w.start,
+                                .end = w.end,
+                                .pid = w.pid};
+    if ((w.how & WIRE_LOCK_TEST) != 0) {
+        r = locks_test_for(inode, owner, &req);
+        w.type = req.type;
+        w.start = req.start;
+        w.end = req.end;
+        w.pid = req.pid;
+        __builtin_memcpy(q->answer, &w, sizeof(w));
+        q->answer_size = sizeof(w);
+        return r;
+    }
+    if ((w.how & WIRE_LOCK_ARM) != 0) {
+        r = home_arm(q->member, w.inode);
+    }
+    return r < 0 ? r : locks_set_for(inode, owner, w.pid, &req, (w.how & WIRE_LOCK_ARM) != 0);
+}
+
+static int64_t serve_unlock_owner(struct family_request *q)
+{
+    _cleanup_inode_ struct inode *inode = NULL;
+    struct lock_owner owner;
+    struct wire_unlock w;
+    int64_t r = take_io(q, &w, sizeof(w), &inode);
+
+    r = r < 0 ? r : lock_owner(q, w.file, w.owner, w.kind, &owner);
+    if (r == 0) {
+        locks_drop_owner(inode, (enum lock_kind)w.kind, owner);
+    }
+    return r;
+}
+
+void home_data_start(void)
+{
+    family_serve(FAMILY_OP_file_read, serve_file_read);
+    family_serve(FAMILY_OP_file_write, serve_file_write);
+    family_serve(FAMILY_OP_file_seek, serve_file_seek);
+    family_serve(FAMILY_OP_file_poll, serve_file_poll);
+    family_serve(FAMILY_OP_file_flags, serve_file_flags);
+    family_serve(FAMILY_OP_file_pending, serve_file_pending);
+    family_serve(FAMILY_OP_file_pipe_size, serve_file_pipe_size);
+    family_serve(FAMILY_OP_file_on_inode, serve_file_on_inode);
+    family_serve(FAMILY_OP_pipe, serve_pipe);
+    family_serve(FAMILY_OP_read, serve_read);
+    family_serve(FAMILY_OP_write, serve_write);
+    family_serve(FAMILY_OP_fallocate, serve_fallocate);
+    family_serve(FAMILY_OP_seek_data, serve_seek_data);
+    family_serve(FAMILY_OP_getxattr, serve_getxattr);
+    family_serve(FAMILY_OP_listxattr, serve_listxattr);
+    family_serve(FAMILY_OP_setxattr, serve_setxattr);
+    family_serve(FAMILY_OP_removexattr, serve_removexattr);
+    family_serve(FAMILY_OP_lock, serve_lock);
+    family_serve(FAMILY_OP_unlock_owner, serve_unlock_owner);
+}

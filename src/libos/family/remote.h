@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The nacre authors */
+#pragma once
+
+/*
+ * A member's side of shared objects: inodes and open files whose truth the owner holds. They are
+ * another implementation of inode_ops and file_ops; nothing above knows the difference.
+ *
+ * Names are asked for at every walk (SB_VOLATILE); attributes with every stat. What waits, waits
+ * here: the owner answers -EAGAIN and promises an event (wire.h, WIRE_ARM), so signals, poll and
+ * epoll work as with objects of this process.
+ */
+
+#include "libos/family/wire.h"
+#include "libos/fs/file.h"
+
+/* Once, in every process that joins. */
+void remote_start(void);
+
+/* A file system of the owner's, seen from here. `like`: what it was before the fork. */
+[[nodiscard]] int remote_super(const struct superblock *like, struct superblock **ret);
+bool remote_is_super(const struct superblock *sb);
+/* The inode of a handle that was granted once; attributes are taken from `like`. */
+[[nodiscard]] int remote_inode_adopt(struct superblock *sb, uint32_t handle,
+                                     const struct inode *like, struct inode **ret);
+/* The owner's handle of a remote inode. */
+uint32_t remote_inode_handle(const struct inode *inode);
+
+/* Makes `f`, which nobody else uses at the moment, lead to an open file of the owner's. What it was
+ * before is left as it is. */
+[[nodiscard]] int remote_file_turn(struct file *f, uint32_t handle);
+bool remote_is_file(const struct file *f);
+uint32_t remote_file_handle(const struct file *f);
+/* A pipe of the owner's. */
+[[nodiscard]] int remote_pipe(uint32_t flags, struct file **ret_read, struct file **ret_write);
+/* FIFOs: opens the inode at the owner's, waiting as told. */
+[[nodiscard]] int remote_fifo_open(struct inode *inode, struct file *f);
+/* F_GETPIPE_SZ (0) and F_SETPIPE_SZ. */
+[[nodiscard]] int64_t remote_pipe_size(const struct file *f, uint64_t size);
+
+/* Events of the owner's. */
+void remote_inode_event(uint32_t handle);
+bool remote_file_event(uint32_t handle, uint32_t events);
+
+/* One call whose request is a structure and whose answer is one. `steady`: for calls that are short
+ * by design. */
+[[nodiscard]] int64_t remote_ask(uint32_t op, const void *request, size_t size, void *answer,
+                                 size_t cap, size_t *ret_size);
