@@ -13,5 +13,5 @@
 
 X(process_signal, 132, 132, "pid, siginfo: it has got this signal")
 X(process_child, 4, 4, "pid: something changed with its children")
-X(ping, 0, 131000, "for tests and liveness")
+X(ping, 0, 131064, "for tests and liveness")
 X(ready, 8, 8, "something changed about the object behind a handle")

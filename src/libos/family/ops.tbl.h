@@ -12,7 +12,7 @@
  */
 
 /* the family itself */
-X(ping, 0, 131000, "the request comes back")
+X(ping, 0, 131064, "the request comes back")
 X(new_member, 0, 0, "a place for a child: struct family_ticket")
 X(forget_member, 4, 4, "the child of that ticket will not come")
 /* processes (proc/pids.h has the structures) */
@@ -63,3 +63,15 @@ X(setxattr, 13, 66000, "sets an extended attribute")
 X(removexattr, 5, 260, "removes an extended attribute")
 X(lock, 48, 48, "sets, clears or tests a lock of a file")
 X(unlock_owner, 24, 24, "an owner's locks go")
+X(sock_new, 24, 24, "a unix socket (word: type), or two that are connected (word2: 1)")
+X(sock_bind, 24, 152, "an address of its own")
+X(sock_connect, 24, 152, "an address to connect to")
+X(sock_listen, 24, 24, "word: backlog")
+X(sock_accept, 24, 24, "the next connection")
+X(sock_name, 24, 24, "word: 1 for the peer's")
+X(sock_shutdown, 24, 24, "word: how")
+X(sock_get, 24, 24, "word: level, word2: option")
+X(sock_set, 24, 4120, "word: level, word2: option, then the value")
+X(sock_send, 24, 131000, "a message: struct wire_message, files, address, data")
+X(sock_receive, 24, 24, "word: flags, word2: room for data")
+X(sock_pending, 24, 24, "word: the ioctl")

@@ -38,6 +38,37 @@ uint32_t remote_file_handle(const struct file *f);
 /* F_GETPIPE_SZ (0) and F_SETPIPE_SZ. */
 [[nodiscard]] int64_t remote_pipe_size(const struct file *f, uint64_t size);
 
+/* Who hears of changes behind a handle. */
+struct remote_wait {
+    struct remote_wait *next;
+    uint32_t handle;
+    struct waitq waiters;
+};
+void remote_wait_add(struct remote_wait *w, uint32_t handle);
+void remote_wait_remove(struct remote_wait *w);
+/* Gives handles of open files back. */
+void remote_drop(uint32_t handle);
+/* A file of this process's with its position at the owner's from now on (or one that is there
+ * already): its handle. -EOPNOTSUPP: it is not the family's to share. */
+[[nodiscard]] int remote_share_file(struct file *f, uint32_t *ret);
+/* The file system of that number, as seen from here; NULL: none. */
+struct superblock *remote_super_of_dev(uint64_t dev);
+/* The inode of a grant that came with its attributes. */
+[[nodiscard]] int remote_inode_granted(struct superblock *sb, const struct wire_attr *a,
+                                       struct inode **ret);
+/* An open file of the owner's as one of ours; takes the handle over, also when it fails. */
+[[nodiscard]] int remote_file_make(uint32_t handle, uint32_t type, uint32_t flags, uint32_t mode,
+                                   struct file **ret);
+
+/* Sockets (remote_sock.c): in a member every unix socket is the owner's. */
+struct socket;
+[[nodiscard]] int remote_sock_create(int type, struct socket **ret);
+[[nodiscard]] int remote_sock_pair(int type, struct socket *ret[2]);
+/* The socket behind `f`, a copy of the parent's, becomes the owner's. */
+[[nodiscard]] int remote_sock_turn(struct file *f, uint32_t handle);
+/* Its handle, or 0 when `f` is no such socket. */
+uint32_t remote_sock_handle(const struct file *f);
+
 /* Events of the owner's. */
 void remote_inode_event(uint32_t handle);
 bool remote_file_event(uint32_t handle, uint32_t events);

@@ -17,15 +17,14 @@
 #define IO_CHUNK ((size_t)120 << 10)
 #define SIGPIPE_ 13
 
-struct rfile {
-    struct rfile *next; /* same bucket */
-    uint32_t handle;
-    struct waitq waiters;
-};
-
 static const struct file_ops g_remote_file_ops;
 static struct spinlock g_table_lock;
-static struct rfile *g_table[BUCKETS];
+static struct remote_wait *g_table[BUCKETS];
+
+static struct remote_wait *wait_of(const struct file *f)
+{
+    return f->priv;
+}
 
 bool remote_is_file(const struct file *f)
 {
@@ -34,7 +33,29 @@ bool remote_is_file(const struct file *f)
 
 uint32_t remote_file_handle(const struct file *f)
 {
-    return ((const struct rfile *)f->priv)->handle;
+    return wait_of(f)->handle;
+}
+
+void remote_wait_add(struct remote_wait *w, uint32_t handle)
+{
+    w->handle = handle;
+    waitq_init(&w->waiters);
+    spin_lock(&g_table_lock);
+    w->next = g_table[handle % BUCKETS];
+    g_table[handle % BUCKETS] = w;
+    spin_unlock(&g_table_lock);
+}
+
+void remote_wait_remove(struct remote_wait *w)
+{
+    struct remote_wait **link = &g_table[w->handle % BUCKETS];
+
+    spin_lock(&g_table_lock);
+    while (*link != w) {
+        link = &(*link)->next;
+    }
+    *link = w->next;
+    spin_unlock(&g_table_lock);
 }
 
 bool remote_file_event(uint32_t handle, uint32_t events)
@@ -42,14 +63,21 @@ bool remote_file_event(uint32_t handle, uint32_t events)
     bool found = false;
 
     spin_lock(&g_table_lock);
-    for (struct rfile *r = g_table[handle % BUCKETS]; r != NULL; r = r->next) {
-        if (r->handle == handle) {
-            waitq_wake_all(&r->waiters, events);
+    for (struct remote_wait *w = g_table[handle % BUCKETS]; w != NULL; w = w->next) {
+        if (w->handle == handle) {
+            waitq_wake_all(&w->waiters, events);
             found = true;
         }
     }
     spin_unlock(&g_table_lock);
     return found;
+}
+
+void remote_drop(uint32_t handle)
+{
+    const struct wire_grant g = {.handle = handle, .grants = 1};
+
+    (void)!remote_ask(FAMILY_OP_drop, &g, sizeof(g), NULL, 0, NULL);
 }
 
 /* ---- reading and writing ---- */
@@ -98,7 +126,7 @@ static int64_t transfer(struct io *io)
 /* Waits for the owner's word between two tries. */
 static int64_t transfer_waiting(struct io *io)
 {
-    struct rfile *r = io->f->priv;
+    struct remote_wait *r = wait_of(io->f);
     struct waiter w;
     int64_t n;
 
@@ -121,7 +149,7 @@ static int64_t transfer_waiting(struct io *io)
 
 static int64_t remote_read(struct file *f, struct iter *to, uint64_t *pos, uint32_t flags)
 {
-    struct rfile *r = f->priv;
+    struct remote_wait *r = wait_of(f);
     struct io io = {.f = f, .it = to, .w = {.handle = r->handle, .flags = flags & ~RWF_NOWAIT}};
     const bool whole = (f->mode & FILE_STREAM) == 0;
     int64_t done = 0;
@@ -153,7 +181,7 @@ static int64_t remote_read(struct file *f, struct iter *to, uint64_t *pos, uint3
 
 static int64_t remote_write(struct file *f, struct iter *from, uint64_t *pos, uint32_t flags)
 {
-    struct rfile *r = f->priv;
+    struct remote_wait *r = wait_of(f);
     struct io io = {.f = f,
                     .it = from,
                     .w = {.handle = r->handle, .flags = flags & ~RWF_NOWAIT},
@@ -195,7 +223,7 @@ static int64_t remote_seek(struct file *f, int64_t offset, int whence)
 
 static uint32_t remote_poll(struct file *f, struct poll_table *pt)
 {
-    struct rfile *r = f->priv;
+    struct remote_wait *r = wait_of(f);
     const struct wire_file_word w = {.handle = r->handle, .word = pt == NULL ? 0 : WIRE_ARM};
     int64_t n;
 
@@ -235,18 +263,11 @@ static int remote_fsync(struct file *f, bool data_only)
 
 static void remote_release(struct file *f)
 {
-    struct rfile *r = f->priv;
-    const struct wire_grant g = {.handle = r->handle, .grants = 1};
-    struct rfile **link = &g_table[r->handle % BUCKETS];
+    struct remote_wait *w = wait_of(f);
 
-    spin_lock(&g_table_lock);
-    while (*link != r) {
-        link = &(*link)->next;
-    }
-    *link = r->next;
-    spin_unlock(&g_table_lock);
-    (void)!remote_ask(FAMILY_OP_drop, &g, sizeof(g), NULL, 0, NULL);
-    kfree(r);
+    remote_wait_remove(w);
+    remote_drop(w->handle);
+    kfree(w);
 }
 
 static const struct file_ops g_remote_file_ops = {
@@ -270,41 +291,44 @@ int64_t remote_pipe_size(const struct file *f, uint64_t size)
 
 /* ---- making them ---- */
 
-static int rfile_new(uint32_t handle, struct rfile **ret)
+int remote_file_turn(struct file *f, uint32_t handle)
 {
-    struct rfile *r = kzalloc(sizeof(*r));
+    struct remote_wait *w = kzalloc(sizeof(*w));
 
-    if (r == NULL) {
+    if (w == NULL) {
         return -ENOMEM;
     }
-    r->handle = handle;
-    waitq_init(&r->waiters);
-    spin_lock(&g_table_lock);
-    r->next = g_table[handle % BUCKETS];
-    g_table[handle % BUCKETS] = r;
-    spin_unlock(&g_table_lock);
-    *ret = r;
+    remote_wait_add(w, handle);
+    f->ops = &g_remote_file_ops;
+    f->priv = w;
+    f->mode |= FILE_REMOTE;
     return 0;
 }
 
-int remote_file_turn(struct file *f, uint32_t handle)
+int remote_share_file(struct file *f, uint32_t *ret)
 {
-    struct rfile *r;
-    int e = rfile_new(handle, &r);
+    struct wire_open w;
+    size_t size = 0;
+    int64_t r;
 
-    if (e == 0) {
-        f->ops = &g_remote_file_ops;
-        f->priv = r;
-        f->mode |= FILE_REMOTE;
+    if (remote_is_file(f)) {
+        *ret = remote_file_handle(f);
+        return 0;
     }
-    return e;
-}
-
-static void drop_handle(uint32_t handle)
-{
-    const struct wire_grant g = {.handle = handle, .grants = 1};
-
-    (void)!remote_ask(FAMILY_OP_drop, &g, sizeof(g), NULL, 0, NULL);
+    *ret = remote_sock_handle(f);
+    if (*ret != 0) {
+        return 0;
+    }
+    if (f->inode == NULL || !S_ISREG(f->inode->mode) || !remote_is_super(f->inode->sb)) {
+        return -EOPNOTSUPP;
+    }
+    w = (struct wire_open){
+        .handle = remote_inode_handle(f->inode), .flags = f->flags, .pos = f->pos};
+    r = remote_ask(FAMILY_OP_file_on_inode, &w, sizeof(w), ret, sizeof(*ret), &size);
+    if (r < 0 || size != sizeof(*ret)) {
+        return r < 0 ? (int)r : -EIO;
+    }
+    return remote_file_turn(f, *ret);
 }
 
 int remote_fifo_open(struct inode *inode, struct file *f)
@@ -319,31 +343,31 @@ int remote_fifo_open(struct inode *inode, struct file *f)
     }
     r = remote_file_turn(f, handle);
     if (r < 0) {
-        drop_handle(handle);
+        remote_drop(handle);
         return (int)r;
     }
     f->mode |= FILE_STREAM;
     return 0;
 }
 
-/* One end: a nameless file here for a handle. */
-static int pipe_end(uint32_t handle, uint32_t flags, uint32_t mode, struct file **ret)
+int remote_file_make(uint32_t handle, uint32_t type, uint32_t flags, uint32_t mode,
+                     struct file **ret)
 {
-    struct rfile *r;
-    int e = rfile_new(handle, &r);
+    struct remote_wait *w = kzalloc(sizeof(*w));
+    int r;
 
-    if (e < 0) {
-        drop_handle(handle);
-        return e;
+    if (w == NULL) {
+        remote_drop(handle);
+        return -ENOMEM;
     }
-    e = file_anonymous(&g_remote_file_ops, S_IFIFO, flags, mode | FILE_STREAM | FILE_REMOTE, r,
-                       ret);
-    if (e < 0) {
-        struct file f = {.priv = r};
-
-        remote_release(&f);
+    remote_wait_add(w, handle);
+    r = file_anonymous(&g_remote_file_ops, type, flags, mode | FILE_REMOTE, w, ret);
+    if (r < 0) {
+        remote_wait_remove(w);
+        remote_drop(handle);
+        kfree(w);
     }
-    return e;
+    return r;
 }
 
 int remote_pipe(uint32_t flags, struct file **ret_read, struct file **ret_write)
@@ -355,12 +379,13 @@ int remote_pipe(uint32_t flags, struct file **ret_read, struct file **ret_write)
     if (r < 0 || size != sizeof(handles)) {
         return r < 0 ? (int)r : -EIO;
     }
-    r = pipe_end(handles[0], O_RDONLY | flags, FILE_READ, ret_read);
+    r = remote_file_make(handles[0], S_IFIFO, O_RDONLY | flags, FILE_READ | FILE_STREAM, ret_read);
     if (r < 0) {
-        drop_handle(handles[1]);
+        remote_drop(handles[1]);
         return (int)r;
     }
-    r = pipe_end(handles[1], O_WRONLY | flags, FILE_WRITE, ret_write);
+    r = remote_file_make(handles[1], S_IFIFO, O_WRONLY | flags, FILE_WRITE | FILE_STREAM,
+                         ret_write);
     if (r < 0) {
         file_put(*ret_read);
     }

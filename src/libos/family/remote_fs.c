@@ -169,6 +169,11 @@ static int inode_of_attr(struct superblock *sb, const struct wire_attr *a, struc
     return 0;
 }
 
+int remote_inode_granted(struct superblock *sb, const struct wire_attr *a, struct inode **ret)
+{
+    return inode_of_attr(sb, a, ret);
+}
+
 int remote_inode_adopt(struct superblock *sb, uint32_t handle, const struct inode *like,
                        struct inode **ret)
 {
@@ -721,13 +726,33 @@ bool remote_is_super(const struct superblock *sb)
     return sb->ops == &g_remote_super_ops;
 }
 
+/* By the owner's number; they never go. */
+#define SUPERS_MAX 64u
+static struct superblock *g_supers[SUPERS_MAX];
+static uint32_t g_super_count;
+
+struct superblock *remote_super_of_dev(uint64_t dev)
+{
+    for (uint32_t i = 0; i < g_super_count; i++) {
+        if (g_supers[i]->dev == dev) {
+            return g_supers[i];
+        }
+    }
+    return NULL;
+}
+
 int remote_super(const struct superblock *like, struct superblock **ret)
 {
-    struct superblock *sb = kzalloc(sizeof(*sb));
+    struct superblock *sb;
 
+    if (g_super_count == SUPERS_MAX) {
+        return -ENFILE;
+    }
+    sb = kzalloc(sizeof(*sb));
     if (sb == NULL) {
         return -ENOMEM;
     }
+    g_supers[g_super_count++] = sb;
     sb->ops = &g_remote_super_ops;
     sb->type = like->type;
     sb->dev = like->dev; /* one file system: one number in every process */

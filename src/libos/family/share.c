@@ -21,6 +21,7 @@
 #include "libos/fs/mount.h"
 #include "libos/libos.h"
 #include "libos/mm/kmem.h"
+#include "libos/net/socket.h"
 
 /* A walk over everything a process refers to by names and descriptors. */
 struct walk {
@@ -81,6 +82,9 @@ static bool is_shared(const struct file *f)
     if (f->ops->shared || S_ISFIFO(f->inode->mode)) {
         return true;
     }
+    if (sock_of(f) != NULL) {
+        return sock_of(f)->family == AF_UNIX_; /* others are the host's, and inherited there */
+    }
     return S_ISREG(f->inode->mode) && (f->inode->sb->flags & SB_SHARED) != 0;
 }
 
@@ -110,21 +114,12 @@ static int nothing_to_do(struct dentry *d, void *arg)
 /* A regular file opened here: its position moves to the owner, so that the child shares it. */
 static int move_position(struct file *f, void *arg)
 {
-    struct wire_open w;
-    uint32_t handle = 0;
-    size_t size = 0;
-    int64_t r;
+    uint32_t handle;
 
-    if (!is_shared(f) || remote_is_file(f) || !remote_is_super(f->inode->sb)) {
-        return 0;
-    }
-    w = (struct wire_open){
-        .handle = remote_inode_handle(f->inode), .flags = f->flags, .pos = f->pos};
-    r = remote_ask(FAMILY_OP_file_on_inode, &w, sizeof(w), &handle, sizeof(handle), &size);
-    if (r < 0 || size != sizeof(handle)) {
-        return r < 0 ? (int)r : -EIO;
-    }
-    return remote_file_turn(f, handle);
+    return is_shared(f) && remote_sock_handle(f) == 0 && !remote_is_file(f) &&
+                   remote_is_super(f->inode->sb)
+               ? remote_share_file(f, &handle)
+               : 0;
 }
 
 int share_begin(const struct process *p, uint32_t member)
@@ -203,10 +198,11 @@ static int turn_file(struct file *f, void *arg)
     if (f->inode != NULL && f->path.dentry != NULL) {
         f->inode = f->path.dentry->inode;
     }
-    if (!is_shared(f) || remote_is_file(f)) {
+    if (!is_shared(f) || remote_is_file(f) || remote_sock_handle(f) != 0) {
         return 0;
     }
-    return remote_file_turn(f, f->family_handle);
+    return sock_of(f) != NULL ? remote_sock_turn(f, f->family_handle)
+                              : remote_file_turn(f, f->family_handle);
 }
 
 static void turn_mount(struct mount *m, void *arg)

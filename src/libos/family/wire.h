@@ -154,6 +154,39 @@ struct wire_unlock {
     uint32_t zero;
 } _packed_;
 
+/* Whose socket call it is: what SO_PEERCRED and SCM_CREDENTIALS will say. */
+struct wire_sock {
+    uint32_t handle;
+    uint32_t word, word2;
+    int32_t pid;
+    uint32_t uid, gid;
+};
+_Static_assert(sizeof(struct wire_sock) == 24, "wire");
+
+/* What a message has beside its data. Sending, it follows struct wire_sock (word: flags); in the
+ * answer of receive it comes first. Then wire_passed for each file, the address, the data. */
+struct wire_message {
+    uint32_t flags; /* received: MSG_* for the caller */
+    uint32_t addr_size;
+    uint32_t has_addr;
+    uint32_t has_cred;
+    int32_t pid;
+    uint32_t uid, gid;
+    uint32_t file_count;
+};
+#define WIRE_FILES_MAX 64u
+
+/* An open file on its way: a handle of the sender's, or a grant for the receiver. */
+struct wire_passed {
+    uint32_t handle;
+    uint32_t inode; /* regular files: a grant of the inode as well */
+    uint32_t mode;  /* S_IFMT */
+    uint32_t flags, file_mode;
+    int32_t family, type; /* sockets */
+    uint32_t zero;
+    struct wire_attr attr; /* regular files */
+};
+
 struct wire_ready { /* event */
     uint32_t handle;
     uint32_t events; /* EV_*; 0: look */

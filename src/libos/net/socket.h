@@ -118,6 +118,8 @@ struct socket {
 [[nodiscard]] int unix_create(int type, int protocol, struct socket **ret);
 [[nodiscard]] int unix_pair(int type, struct socket *ret[2]);
 [[nodiscard]] int netlink_create(int type, int protocol, struct socket **ret);
+/* FIONREAD, TIOCOUTQ of a unix socket. */
+[[nodiscard]] int64_t unix_pending(struct socket *s, uint32_t request);
 [[nodiscard]] int inet_create(int family, int type, int protocol, struct socket **ret);
 
 /* Wraps a socket into a file; takes it over on success. */

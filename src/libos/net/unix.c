@@ -49,6 +49,9 @@ struct ucred_ unix_own_cred(void)
 {
     const struct process *p = process_current();
 
+    if (thread_current()->acting != NULL) {
+        return *(const struct ucred_ *)thread_current()->acting;
+    }
     return (struct ucred_){.pid = p->pid, .uid = p->euid, .gid = p->egid};
 }
 
@@ -549,35 +552,41 @@ static uint32_t unix_poll(struct socket *s, struct poll_table *pt)
     return ev;
 }
 
-static int64_t unix_ioctl(struct socket *s, uint32_t request, uint64_t arg)
+int64_t unix_pending(struct socket *s, uint32_t request)
 {
     struct unix_sock *u = unix_of(s);
-    int32_t n = 0;
+    int64_t n = 0;
 
     if (request == TIOCOUTQ) {
         struct unix_sock *peer = unix_get_peer(u);
 
         if (peer != NULL) {
-            n = (int32_t)peer->queued;
+            n = (int64_t)peer->queued;
             unix_put(peer);
         }
-        return user_put(arg, &n);
+        return n;
     }
     if (request != FIONREAD) {
         return -ENOTTY;
     }
     mutex_lock(&u->lock);
     if (u->listening) {
-        mutex_unlock(&u->lock);
-        return -EINVAL;
-    }
-    if (s->type == SOCK_STREAM_) {
-        n = (int32_t)u->queued;
+        n = -EINVAL;
+    } else if (s->type == SOCK_STREAM_) {
+        n = (int64_t)u->queued;
     } else if (!list_empty(&u->queue)) {
-        n = (int32_t)list_entry(u->queue.next, struct packet, node)->size;
+        n = (int64_t)list_entry(u->queue.next, struct packet, node)->size;
     }
     mutex_unlock(&u->lock);
-    return user_put(arg, &n);
+    return n;
+}
+
+static int64_t unix_ioctl(struct socket *s, uint32_t request, uint64_t arg)
+{
+    int64_t pending = unix_pending(s, request);
+    int32_t n = (int32_t)pending;
+
+    return pending < 0 ? pending : user_put(arg, &n);
 }
 
 static int unix_get_option(struct socket *s, int level, int option, void *val, uint32_t *size)

@@ -5,6 +5,8 @@
 
 #include "libos/net/socket.h"
 
+#include "libos/family/remote.h"
+#include "libos/family/rpc.h"
 #include "libos/fs/fd_table.h"
 #include "libos/mm/kmem.h"
 #include "libos/sys/sock_arg.h"
@@ -85,7 +87,15 @@ SYSCALL_3(socket, int, family, int, type, int, protocol)
         return -EINVAL;
     }
     switch (family) {
-    case AF_UNIX_: r = unix_create(type & SOCK_TYPE_MASK_, protocol, &s); break;
+    case AF_UNIX_:
+        r = unix_create(type & SOCK_TYPE_MASK_, protocol, &s);
+        if (r == 0 && family_is_member()) { /* its names and peers are the family's */
+            const int kind = s->type;
+
+            s->ops->release(s);
+            r = remote_sock_create(kind, &s);
+        }
+        break;
     case AF_INET_:
     case AF_INET6_: r = inet_create(family, type & SOCK_TYPE_MASK_, protocol, &s); break;
     case AF_NETLINK_: r = netlink_create(type & SOCK_TYPE_MASK_, protocol, &s); break;
@@ -109,7 +119,8 @@ SYSCALL_4(socketpair, int, family, int, type, int, protocol, uint64_t, user_fds)
     if (protocol != 0 && protocol != AF_UNIX_) {
         return -EPROTONOSUPPORT;
     }
-    int r = unix_pair(type & SOCK_TYPE_MASK_, s);
+    int r = family_is_member() ? remote_sock_pair(type & SOCK_TYPE_MASK_, s)
+                               : unix_pair(type & SOCK_TYPE_MASK_, s);
 
     if (r < 0) {
         return r;

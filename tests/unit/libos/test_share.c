@@ -545,6 +545,136 @@ static void test_share_directories_and_working_directory(void **state)
     end(pid);
 }
 
+/* ---- sockets ---- */
+
+static int g_pair[2];
+static struct {
+    uint16_t family;
+    char path[32];
+} g_addr = {1, "/tmp/listener"};
+
+struct scm {
+    uint64_t len;
+    int level, type;
+    int fds[2];
+};
+
+/* struct user_msghdr of x86-64 */
+struct hdr {
+    void *name;
+    uint32_t name_size, pad;
+    void *iov;
+    uint64_t iov_count;
+    void *control;
+    uint64_t control_size;
+    uint32_t flags, pad2;
+};
+
+static int64_t send_fd(int sock, int fd)
+{
+    char c = 'f';
+    struct {
+        void *p;
+        uint64_t n;
+    } iov = {&c, 1};
+    struct scm scm = {.len = 20, .level = 1, .type = 1, .fds = {fd}};
+    struct hdr h = {.iov = &iov, .iov_count = 1, .control = &scm, .control_size = 20};
+
+    return SYS(sendmsg, sock, &h, 0);
+}
+
+static int receive_fd(int sock)
+{
+    char c = 0;
+    struct {
+        void *p;
+        uint64_t n;
+    } iov = {&c, 1};
+    struct scm scm = {0};
+    struct hdr h = {.iov = &iov, .iov_count = 1, .control = &scm, .control_size = sizeof(scm)};
+
+    return SYS(recvmsg, sock, &h, 0) == 1 && scm.len == 20 ? scm.fds[0] : -1;
+}
+
+static void child_sockets(void)
+{
+    char buf[32];
+    int fd;
+    int s;
+
+    CHECK(SYS(close, g_pair[0]) == 0);
+    CHECK(SYS(write, g_pair[1], "up", 2) == 2);
+    CHECK(SYS(read, g_pair[1], buf, sizeof(buf)) == 4 && memcmp(buf, "down", 4) == 0);
+    fd = open_at("/tmp/passed", O_CREAT | O_RDWR);
+    CHECK(SYS(write, fd, "content", 7) == 7);
+    CHECK(SYS(lseek, fd, 3, SEEK_SET) == 3);
+    CHECK(send_fd(g_pair[1], fd) == 1);
+    fd = receive_fd(g_pair[1]);
+    CHECK(fd >= 0);
+    CHECK(SYS(read, fd, buf, 4) == 4 && memcmp(buf, "back", 4) == 0);
+    s = (int)SYS(socket, 1, 1, 0);
+    CHECK(s >= 0);
+    CHECK(SYS(connect, s, &g_addr, sizeof(g_addr)) == 0);
+    CHECK(SYS(write, s, "client", 6) == 6);
+    CHECK(SYS(read, s, buf, sizeof(buf)) == 6 && memcmp(buf, "server", 6) == 0);
+    CHECK(SYS(read, s, buf, sizeof(buf)) == 0);
+    CHECK(SYS(close, s) == 0);
+    /* a server in the child */
+    s = (int)SYS(socket, 1, 1, 0);
+    strcpy(g_addr.path, "/tmp/child");
+    CHECK(SYS(bind, s, &g_addr, 2 + 11) == 0);
+    CHECK(SYS(listen, s, 3) == 0);
+    step();
+    fd = (int)SYS(accept4, s, 0, 0, 0);
+    CHECK(fd >= 0);
+    CHECK(SYS(read, fd, buf, sizeof(buf)) == 2 && memcmp(buf, "hi", 2) == 0);
+    int own[2];
+    CHECK(SYS(socketpair, 1, 2, 0, own) == 0);
+    CHECK(SYS(write, own[0], "dgram", 5) == 5);
+    CHECK(SYS(read, own[1], buf, sizeof(buf)) == 5);
+}
+
+static void test_share_unix_sockets_and_descriptors(void **state)
+{
+    char buf[32];
+    siginfo_t info;
+    int s;
+    int fd;
+    pid_t pid;
+
+    begin(state);
+    strcpy(g_addr.path, "/tmp/listener");
+    assert_int_equal(SYS(socketpair, 1, 1, 0, g_pair), 0);
+    s = (int)SYS(socket, 1, 1, 0);
+    assert_int_equal(SYS(bind, s, &g_addr, 2 + 14), 0);
+    assert_int_equal(SYS(listen, s, 5), 0);
+    pid = spawn(child_sockets);
+    assert_int_equal(SYS(close, g_pair[1]), 0);
+    assert_int_equal(SYS(read, g_pair[0], buf, sizeof(buf)), 2);
+    assert_int_equal(SYS(write, g_pair[0], "down", 4), 4);
+    fd = receive_fd(g_pair[0]);
+    assert_true(fd >= 0);
+    assert_int_equal(SYS(read, fd, buf, sizeof(buf)), 4);
+    assert_memory_equal(buf, "tent", 4);
+    put("/tmp/other", "back");
+    fd = open_at("/tmp/other", O_RDONLY);
+    assert_int_equal(send_fd(g_pair[0], fd), 1);
+    fd = (int)SYS(accept4, s, 0, 0, 0);
+    assert_true(fd >= 0);
+    assert_int_equal(SYS(read, fd, buf, sizeof(buf)), 6);
+    assert_int_equal(SYS(write, fd, "server", 6), 6);
+    assert_int_equal(SYS(close, fd), 0);
+    await();
+    fd = (int)SYS(socket, 1, 1, 0);
+    strcpy(g_addr.path, "/tmp/child");
+    assert_int_equal(SYS(connect, fd, &g_addr, 2 + 11), 0);
+    assert_int_equal(SYS(write, fd, "hi", 2), 2);
+    assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+    usleep(50000);
+    assert_int_equal(SYS(read, g_pair[0], buf, sizeof(buf)), 0); /* its peer is gone */
+    end(pid);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -559,6 +689,7 @@ int main(void)
         cmocka_unit_test(test_share_pipe_made_by_a_child),
         cmocka_unit_test(test_share_locks_between_processes),
         cmocka_unit_test(test_share_directories_and_working_directory),
+        cmocka_unit_test(test_share_unix_sockets_and_descriptors),
     };
 
     return cmocka_run_group_tests_name("share", tests, NULL, NULL);
