@@ -21,6 +21,7 @@
 #include "libos/boot/entry.h"
 #include "libos/elf/exec.h"
 #include "libos/family/rpc.h"
+#include "libos/family/share.h"
 #include "libos/fs/fork.h"
 #include "libos/fs/fs_context.h"
 #include "libos/host/host.h"
@@ -98,7 +99,8 @@ static int make_child(bool with_application, struct handshake_keys *ret_keys, in
     int r;
 
     (void)keep_drop_all();
-    r = host_process_fork(&fd);
+    r = share_begin(thread_current()->process, g_fork.ticket.member);
+    r = r < 0 ? r : host_process_fork(&fd);
     if (r < 0) {
         return r;
     }
@@ -387,6 +389,7 @@ void fork_child_start(struct thread_page *tp, int fd)
     link.io.early = false;
     r = snapshot_tell(&link, SNAPSHOT_STANDS);
     r = r < 0 ? r : family_join(&g_fork.ticket);
+    r = r < 0 ? r : share_join(thread_current()->process);
     if (r == 0 && g_fork.executes) {
         r = family_process_move(g_fork.pid, g_fork.ticket.member);
     }
