@@ -262,7 +262,7 @@ static int64_t serve_send(struct family_request *q)
         }
         thread_current()->acting = NULL;
     }
-    sock_msg_drop_files(&m);
+    sock_msg_release(&m);
     return r;
 }
 
@@ -361,7 +361,7 @@ static int64_t serve_receive(struct family_request *q)
     if (n >= 0) {
         n = put_received(q, &m, data, n, want - m.it.left);
     }
-    sock_msg_drop_files(&m);
+    sock_msg_release(&m);
     kfree(data);
     return n;
 }

@@ -417,7 +417,7 @@ static int64_t remote_send(struct socket *s, struct sock_msg *m)
         }
         done += n;
         if (m->file_count > 0) {
-            sock_msg_drop_files(m); /* they went with the first piece */
+            sock_msg_release(m); /* they went with the first piece */
         }
     } while (stream && m->it.left > 0);
     if (n == -EPIPE) {
