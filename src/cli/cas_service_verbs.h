@@ -10,5 +10,7 @@
  * caller's to free) is what the list then points to. */
 int cas_use_local_root(struct arg_list *roots, char **ret_path, struct error **err);
 
+int cas_backup_verb(int argc, char **argv, struct error **err);
+int cas_restore_verb(int argc, char **argv, struct error **err);
 int cas_attest_verb(int argc, char **argv, struct error **err);
 int cas_status_verb(int argc, char **argv, struct error **err);

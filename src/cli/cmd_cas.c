@@ -121,6 +121,8 @@ static int cas_serve_verb(int argc, char **argv, struct error **err)
 
 static const struct cli_verb verbs[] = {
     {"attest", cas_attest_verb, "find out whether a CAS is the one you mean; remember its key"},
+    {"backup", cas_backup_verb, "write a CAS into one encrypted file"},
+    {"restore", cas_restore_verb, "make a CAS out of a backup"},
     {"serve", cas_serve_verb, "run it in the foreground"},
     {"status", cas_status_verb, "say how a CAS is"},
 };

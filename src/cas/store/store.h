@@ -95,6 +95,9 @@ struct store {
 [[nodiscard]] int store_sqlite_open(const char *path, const uint8_t key[static STORE_KEY_SIZE],
                                     struct store **ret, struct error **err);
 
+/* Copies the database as it is at one moment into an empty file, while a CAS may be using it. */
+[[nodiscard]] int store_sqlite_snapshot(const char *path, const char *to_path, struct error **err);
+
 static inline void store_closep(struct store **s)
 {
     if (*s != NULL) {
