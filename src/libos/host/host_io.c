@@ -60,3 +60,60 @@ size_t iter_to_bounce(struct iter *from, void *untrusted, size_t size)
     }
     return done;
 }
+
+/* ---- streams ---- */
+
+void host_stream_open(struct host_stream *s, int fd, size_t room)
+{
+    *s = (struct host_stream){.fd = fd, .bounce = bounce_take(room, NACRE_PAGE_SIZE)};
+}
+
+void host_stream_close(struct host_stream *s)
+{
+    bounce_drop(&s->bounce);
+}
+
+/* What is left over, less than a word or of the next message, moves to the front. Its content is
+ * the host's all the same. */
+static int refill(struct host_stream *s)
+{
+    const size_t left = s->end - s->at;
+    int64_t n;
+
+    if (s->bounce.p == NULL) {
+        return -ENOMEM;
+    }
+    for (size_t i = 0; i < left; i++) {
+        ((volatile uint8_t *)s->bounce.p)[i] = ((volatile uint8_t *)s->bounce.p)[s->at + i];
+    }
+    s->at = 0;
+    s->end = left;
+    n = host_count(host_call(HOSTCALL_read, (uint64_t)(int64_t)s->fd, (uintptr_t)s->bounce.p + left,
+                             s->bounce.size - left, 0, 0, 0),
+                   s->bounce.size - left);
+    if (n <= 0) {
+        return n == 0 ? -EPIPE : (int)n;
+    }
+    s->end += (size_t)n;
+    return 0;
+}
+
+int host_stream_read(struct host_stream *s, void *dst, size_t size, size_t *done)
+{
+    while (*done < size) {
+        const size_t words = MIN((s->end - s->at) & ~(size_t)7, size - *done);
+        int r;
+
+        if (words == 0) {
+            r = refill(s);
+            if (r < 0) {
+                return r;
+            }
+            continue;
+        }
+        host_copy_in((uint8_t *)dst + *done, s->bounce.p + s->at, words);
+        s->at += words;
+        *done += words;
+    }
+    return 0;
+}

@@ -8,6 +8,7 @@
  */
 
 #include "libos/fs/iter.h"
+#include "libos/host/host_mem.h"
 
 /* One read or write, at *offset or (NULL) at the host's own position. Never more than the bounce
  * area holds: short results are usual. The iterator advances by what was moved. */
@@ -32,6 +33,19 @@ struct host_message {
 [[nodiscard]] int64_t host_recv_message(int fd, struct iter *to, int flags, struct host_message *m);
 [[nodiscard]] int64_t host_send_message(int fd, struct iter *from, int flags,
                                         const struct host_message *m);
+
+/* A host stream read in large pieces, for messages that follow each other: what was read lies
+ * outside until it is copied in, once. Holds a piece of the bounce area until it is closed. */
+struct host_stream {
+    int fd;
+    struct bounce bounce;
+    size_t at, end;
+};
+void host_stream_open(struct host_stream *s, int fd, size_t room);
+/* All of `size` bytes (a multiple of 8): 0, -EPIPE (the end), -EINTR (a signal is filed: call
+ * again; *done tells how far it came), -errno. */
+[[nodiscard]] int host_stream_read(struct host_stream *s, void *dst, size_t size, size_t *done);
+void host_stream_close(struct host_stream *s);
 
 /* Between an iterator and untrusted memory, through a small buffer inside where application memory
  * is involved. Bytes moved. */

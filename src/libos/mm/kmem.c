@@ -596,26 +596,49 @@ static uint32_t block_pages(uint32_t page)
     }
 }
 
-static int emit_metas(kmem_run_fn *emit, void *arg)
-{
-    for (uint32_t m = 0; m < sizeof(g_meta_committed) * 8; m++) {
-        int r;
+/* Neighbours of one kind go out as one run. */
+struct runs {
+    kmem_run_fn *emit;
+    void *arg;
+    uint64_t start, end;
+    bool content;
+};
 
-        if ((g_meta_committed[m / 8] & (1u << (m % 8))) == 0) {
-            continue;
-        }
-        r = emit(arg, (uint64_t)g_meta + (uint64_t)m * NACRE_PAGE_SIZE, NACRE_PAGE_SIZE, true);
-        if (r < 0) {
-            return r;
-        }
+static int runs_add(struct runs *r, uint64_t address, uint64_t size, bool content)
+{
+    int done = 0;
+
+    if (size != 0 && r->end == address && r->content == content) {
+        r->end += size;
+        return 0;
     }
-    return 0;
+    if (r->end != r->start) {
+        done = r->emit(r->arg, r->start, r->end - r->start, r->content);
+    }
+    r->start = address;
+    r->end = address + size;
+    r->content = content;
+    return done;
 }
 
-int kmem_for_each_run(kmem_run_fn *emit, void *arg)
+static int add_metas(struct runs *runs)
 {
+    int r = 0;
+
+    for (uint32_t m = 0; r == 0 && m < sizeof(g_meta_committed) * 8; m++) {
+        if ((g_meta_committed[m / 8] & (1u << (m % 8))) != 0) {
+            r = runs_add(runs, (uint64_t)g_meta + (uint64_t)m * NACRE_PAGE_SIZE, NACRE_PAGE_SIZE,
+                         true);
+        }
+    }
+    return r;
+}
+
+int kmem_for_each_run(const void *scratch, kmem_run_fn *emit, void *arg)
+{
+    struct runs runs = {.emit = emit, .arg = arg};
     uint32_t page = 0;
-    int r = emit_metas(emit, arg);
+    int r = add_metas(&runs);
 
     while (r == 0 && page < g_arena_pages) {
         const struct meta *m = &g_meta[page];
@@ -623,11 +646,12 @@ int kmem_for_each_run(kmem_run_fn *emit, void *arg)
         const bool used = m->kind == KIND_RUN || m->kind == KIND_SLAB;
 
         if (used || (m->kind == KIND_FREE && m->order < VOID_ORDER)) {
-            r = emit(arg, page_address(page), (uint64_t)pages << NACRE_PAGE_SHIFT, used);
+            r = runs_add(&runs, page_address(page), (uint64_t)pages << NACRE_PAGE_SHIFT,
+                         used && page_address(page) != (uint64_t)(uintptr_t)scratch);
         }
         page += pages;
     }
-    return r;
+    return r < 0 ? r : runs_add(&runs, 0, 0, false);
 }
 
 void kmem_after_fork(void)

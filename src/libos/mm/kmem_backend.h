@@ -14,9 +14,10 @@ void kmem_backend_decommit(uint64_t address, uint64_t size);
 
 /* --- fork --- */
 
-/* Every run of pages a child must have: with its content, or (`content` false) merely there. */
+/* Every run of pages a child must have: with its content, or (`content` false) merely there, as the
+ * pages at `scratch` (of kpages_alloc). */
 typedef int kmem_run_fn(void *arg, uint64_t address, uint64_t size, bool content);
-[[nodiscard]] int kmem_for_each_run(kmem_run_fn *emit, void *arg);
+[[nodiscard]] int kmem_for_each_run(const void *scratch, kmem_run_fn *emit, void *arg);
 /* In the child, once everything is in place: large free blocks were not brought along. */
 void kmem_after_fork(void);
 

@@ -16,6 +16,7 @@
 #include "core/le.h"
 #include "libos/boot/boot.h"
 #include "libos/host/host.h"
+#include "libos/host/host_io.h"
 #include "libos/lib/random.h"
 #include "libos/lib/simd.h"
 #include "libos/libos.h"
@@ -32,6 +33,7 @@ extern uint8_t __data_start[] __attribute__((visibility("hidden")));
 extern uint8_t __image_end[] __attribute__((visibility("hidden")));
 
 #define SNAPSHOT_VERSION 1u
+#define STREAM_ROOM      ((size_t)512 << 10) /* half of the bounce area */
 #define STAGING_SIZE     (2 * SNAPSHOT_FRAME_MAX)
 /* Zeros in between are sent like everything else: a record costs more. */
 #define ZERO_RUN_LEAST   (8 * (uint64_t)NACRE_PAGE_SIZE)
@@ -52,6 +54,13 @@ struct record {
     uint64_t address;
     uint64_t size;
 } _packed_;
+_Static_assert(sizeof(struct record) % 8 == 0, "frames are whole words");
+
+struct frame_head {
+    uint64_t size; /* of what follows; authenticated */
+    uint8_t tag[AEAD_TAG_SIZE];
+};
+_Static_assert(sizeof(struct frame_head) == SNAPSHOT_HEAD, "proc/snapshot.h");
 
 /* Where the parent seals; in the child it is memory to free. */
 static uint8_t *g_staging;
@@ -155,7 +164,7 @@ static int send_frame(struct sender *s, const void *p, size_t size)
 {
     struct simd_state simd;
     uint8_t nonce[AEAD_NONCE_SIZE];
-    uint8_t *at;
+    struct frame_head *head;
 
     if (s->used + SNAPSHOT_HEAD + size > STAGING_SIZE) {
         const int r = flush(s);
@@ -164,12 +173,11 @@ static int send_frame(struct sender *s, const void *p, size_t size)
             return r;
         }
     }
-    at = s->staging + s->used;
-    le32_store(at, (uint32_t)size);
+    head = (struct frame_head *)(void *)(s->staging + s->used);
+    head->size = size;
     nonce_of(s->sent++, nonce);
     simd_begin(&simd);
-    aead_seal(&s->key, nonce, at, sizeof(uint32_t), p, size, at + SNAPSHOT_HEAD,
-              at + sizeof(uint32_t));
+    aead_seal(&s->key, nonce, &head->size, sizeof(head->size), p, size, head + 1, head->tag);
     simd_end(&simd);
     s->used += SNAPSHOT_HEAD + size;
     return 0;
@@ -272,7 +280,7 @@ static int send_application_run(void *arg, uint64_t address, uint64_t size, uint
 
 static int send_heap_run(void *arg, uint64_t address, uint64_t size, bool content)
 {
-    if (!content || address == (uint64_t)g_staging) {
+    if (!content) {
         return send_record(arg, RECORD_ROOM, address, size, PAGE_R | PAGE_W);
     }
     return send_run(arg, address, size, PAGE_R | PAGE_W);
@@ -287,7 +295,7 @@ static int send_all(struct sender *s, bool with_application)
     if (r == 0 && with_application) {
         r = mm_for_each_run(send_application_run, s);
     }
-    r = r < 0 ? r : kmem_for_each_run(send_heap_run, s);
+    r = r < 0 ? r : kmem_for_each_run(s->staging, send_heap_run, s);
     r = r < 0 ? r : send_record(s, RECORD_DATA, data, data_size, 0);
     r = r < 0 ? r : send_content(s, data, data_size, DATA_FRAME_SIZE);
     r = r < 0 ? r : send_record(s, RECORD_END, 0, s->sent, 0);
@@ -298,31 +306,43 @@ static int send_all(struct sender *s, bool with_application)
 
 struct receiver {
     struct snapshot_io *io;
+    struct host_stream stream;
     struct aead_key key;
     uint64_t received;
 };
+
+static int receive_bytes(struct receiver *v, void *dst, size_t size)
+{
+    size_t done = 0;
+    int r;
+
+    while ((r = host_stream_read(&v->stream, dst, size, &done)) == -EINTR) {
+        take_signals(v->io);
+    }
+    return r;
+}
 
 /* The next frame, of exactly `size` bytes. */
 static int receive_frame(struct receiver *v, void *dst, size_t size)
 {
     struct simd_state simd;
-    uint8_t head[SNAPSHOT_HEAD];
+    struct frame_head head;
     uint8_t nonce[AEAD_NONCE_SIZE];
-    int r = snapshot_read(v->io, head, sizeof(head));
+    int r = receive_bytes(v, &head, sizeof(head));
 
     if (r < 0) {
         return r;
     }
-    if (le32_load(head) != size) {
+    if (head.size != size) {
         return -EBADMSG;
     }
-    r = snapshot_read(v->io, dst, size);
+    r = receive_bytes(v, dst, size);
     if (r < 0) {
         return r;
     }
     nonce_of(v->received++, nonce);
     simd_begin(&simd);
-    r = aead_open(&v->key, nonce, head, sizeof(uint32_t), dst, size, dst, head + sizeof(uint32_t));
+    r = aead_open(&v->key, nonce, &head.size, sizeof(head.size), dst, size, dst, head.tag);
     simd_end(&simd);
     return r;
 }
@@ -442,7 +462,9 @@ int snapshot_await(int fd, const struct handshake_keys *keys, uint64_t what)
     int r;
 
     key_init(&v.key, keys->to_parent);
+    host_stream_open(&v.stream, fd, NACRE_PAGE_SIZE);
     r = receive_frame(&v, &word, sizeof(word));
+    host_stream_close(&v.stream);
     ct_wipe(&v.key, sizeof(v.key));
     if (r < 0) {
         return r;
@@ -483,8 +505,10 @@ void snapshot_load(int fd, struct snapshot_link *ret)
         libos_panic("fork: the process that made this one did not prove itself: error %d", -r);
     }
     key_init(&v.key, ret->keys.to_child);
+    host_stream_open(&v.stream, fd, STREAM_ROOM);
     r = load_head(&v);
     r = r < 0 ? r : load_records(&v, &ret->committed);
+    host_stream_close(&v.stream);
     ct_wipe(&v.key, sizeof(v.key));
     if (r < 0) {
         libos_panic("fork: the snapshot is not whole: error %d", -r);
@@ -501,7 +525,7 @@ void snapshot_after_fork(void)
 
 int snapshot_tell(struct snapshot_link *link, uint64_t what)
 {
-    uint8_t frame[SNAPSHOT_HEAD + sizeof(what)];
+    uint8_t frame[SNAPSHOT_HEAD + sizeof(what)] _aligned_(8);
     struct sender s = {.io = &link->io, .staging = frame, .sent = what};
     int r;
 

@@ -6,10 +6,11 @@
  * The state of an enclave on its way into the enclave of a child (docs/processes.md, "The
  * snapshot"): sealed frames over a stream of the host,
  *
- *   frame = le32 size ‖ tag(16) ‖ ciphertext(size)      AES-256-GCM, nonce = frame number
+ *   frame = le64 size ‖ tag(16) ‖ ciphertext(size)      AES-256-GCM, nonce = frame number
  *
- * the size authenticated with the frame, one key for each direction, each used once. A frame that
- * was changed, left out, repeated, moved or cut fails its tag, and with it the snapshot as a whole.
+ * the size, a multiple of 8, authenticated with the frame, one key for each direction, each used
+ * once. A frame that was changed, left out, repeated, moved or cut fails its tag, and with it the
+ * snapshot as a whole.
  *
  * The state itself is memory: the pages of the application, the heap of the library OS and its
  * data, each at the address where the parent has it. Both enclaves are the same code at the same
@@ -21,7 +22,7 @@
 
 #define SNAPSHOT_FRAME_MAX ((size_t)128 << 10)
 
-#define SNAPSHOT_HEAD 20u
+#define SNAPSHOT_HEAD 24u
 
 /* Whole messages over the host's stream. -EPIPE when it ended, or -errno. While the host files
  * signals its calls return at once: they are taken over (`early`: remembered, where there is no
