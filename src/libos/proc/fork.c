@@ -213,6 +213,7 @@ int64_t fork_process(const struct clone_request *q)
         return -EAGAIN;
     }
     if (!enter_alone()) {
+        host_yield();
         return -ERESTARTNOINTR; /* another thread forks: to the gate first */
     }
     warn_of_shared_memory();

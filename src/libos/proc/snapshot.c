@@ -306,6 +306,7 @@ static int send_all(struct sender *s, bool with_application)
 
 struct receiver {
     struct snapshot_io *io;
+    bool ahead; /* reads more than it needs, from `stream` */
     struct host_stream stream;
     struct aead_key key;
     uint64_t received;
@@ -316,6 +317,9 @@ static int receive_bytes(struct receiver *v, void *dst, size_t size)
     size_t done = 0;
     int r;
 
+    if (!v->ahead) {
+        return snapshot_read(v->io, dst, size);
+    }
     while ((r = host_stream_read(&v->stream, dst, size, &done)) == -EINTR) {
         take_signals(v->io);
     }
@@ -462,9 +466,7 @@ int snapshot_await(int fd, const struct handshake_keys *keys, uint64_t what)
     int r;
 
     key_init(&v.key, keys->to_parent);
-    host_stream_open(&v.stream, fd, NACRE_PAGE_SIZE);
     r = receive_frame(&v, &word, sizeof(word));
-    host_stream_close(&v.stream);
     ct_wipe(&v.key, sizeof(v.key));
     if (r < 0) {
         return r;
@@ -496,7 +498,7 @@ int snapshot_save(int fd, bool with_application, struct handshake_keys *ret)
 
 void snapshot_load(int fd, struct snapshot_link *ret)
 {
-    struct receiver v = {.io = &ret->io};
+    struct receiver v = {.io = &ret->io, .ahead = true};
     int r;
 
     *ret = (struct snapshot_link){.io = {.fd = fd, .early = true}};

@@ -109,13 +109,6 @@ void thread_take_work(struct thread *t, struct cpu_context *ctx, int64_t number)
     if ((__atomic_load_n(&t->work, __ATOMIC_ACQUIRE) & WORK_EXIT) != 0) {
         thread_exit(0);
     }
-    if (freeze_wanted(t)) {
-        /* What ended only to get here starts again, unless a signal is there to see it end. */
-        if (number >= 0 && (int64_t)ctx->rax == -EINTR) {
-            ctx->rax = (uint64_t)-ERESTARTNOHAND;
-        }
-        freeze_gate(t);
-    }
     signal_deliver(ctx, number); /* takes host signals over */
 }
 

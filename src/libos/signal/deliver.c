@@ -133,6 +133,17 @@ static void restore_temporary_mask(struct thread *t)
     spin_unlock(&t->process->signals->lock);
 }
 
+/* What ended only to get here starts again afterwards, unless a signal is there to see it end. */
+static void stand_still(struct thread *t, struct cpu_context *ctx, int64_t syscall)
+{
+    if (freeze_wanted(t)) {
+        if (syscall >= 0 && (int64_t)ctx->rax == -EINTR) {
+            ctx->rax = (uint64_t)-ERESTARTNOHAND;
+        }
+        freeze_gate(t);
+    }
+}
+
 void signal_deliver(struct cpu_context *ctx, int64_t syscall)
 {
     struct thread *t = thread_current();
@@ -144,6 +155,7 @@ void signal_deliver(struct cpu_context *ctx, int64_t syscall)
         enum restart how;
         int signo;
 
+        stand_still(t, ctx, syscall);
         /* Cleared before anything is looked at: what comes from here on sets it again. */
         (void)__atomic_and_fetch(&t->work, WORK_EXIT | WORK_FREEZE, __ATOMIC_ACQ_REL);
         park_take_host_signals();

@@ -241,7 +241,7 @@ SYSCALL_3(setresuid, uint32_t, r, uint32_t, e, uint32_t, s)
     p->euid = e != NO_CHANGE ? e : p->euid;
     p->suid = s != NO_CHANGE ? s : p->suid;
     p->fsuid = p->euid;
-    return 0;
+    return family_process_set(p->pid, PIDS_UID, (uint64_t)p->uid << 32 | p->euid);
 }
 
 SYSCALL_3(setresgid, uint32_t, r, uint32_t, e, uint32_t, s)
