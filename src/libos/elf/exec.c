@@ -26,6 +26,7 @@
 #include "libos/proc/process_init.h"
 #include "libos/proc/vfork.h"
 #include "libos/signal/signal.h"
+#include "libos/sys/capability.h"
 #include "libos/sys/syscall.h"
 #include "libos/vdso/vdso.h"
 
@@ -378,6 +379,7 @@ static void set_names(struct program *p)
             base = s + 1;
         }
     }
+    capability_exec();
     str_copy(proc->comm, sizeof(proc->comm), base);
     str_copy(thread_current()->comm, sizeof(proc->comm), base);
     if (buf != NULL && file_path_text(p->file, buf, PATH_MAX, &text) == 0) {

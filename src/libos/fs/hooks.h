@@ -24,6 +24,8 @@ struct fs_hooks {
     /* Supplementary groups. NULL: none. */
     bool (*in_group)(uint32_t gid);
     void (*format_groups)(struct strbuf *out); /* "1 2 3" */
+    /* The lines of /proc/self/status on privileges. NULL: none are shown. */
+    void (*format_privileges)(struct strbuf *out);
     /* CPU time of the process in ns. NULL: 0. */
     void (*cpu_times)(uint64_t *ret_user, uint64_t *ret_system);
     /* CPUID as the application sees it: eax, ebx, ecx, edx (the instruction itself does not exist

@@ -12,6 +12,7 @@
 #include "libos/fs/fs_context.h"
 #include "libos/fs/hooks.h"
 #include "libos/host/host.h"
+#include "libos/lib/strbuf.h"
 #include "libos/libos.h"
 #include "libos/mm/kmem.h"
 #include "libos/mm/mm.h"
@@ -23,6 +24,7 @@
 #include "libos/proc/thread_new.h"
 #include "libos/proc/vfork.h"
 #include "libos/signal/signal.h"
+#include "libos/sys/capability.h"
 #include "libos/sys/limits.h"
 #include "libos/sys/trace.h"
 #include "libos/time/clock.h"
@@ -62,6 +64,12 @@ static uint64_t memory_used(void)
 
     page_counters(&c);
     return c.committed << NACRE_PAGE_SHIFT;
+}
+
+static void format_privileges(struct strbuf *out)
+{
+    capability_format(out);
+    strbuf_printf(out, "NoNewPrivs:\t%d\n", ident_no_new_privs());
 }
 
 int process_init(struct thread_page *tp)
@@ -104,6 +112,7 @@ int process_init(struct thread_page *tp)
     fs_hooks()->environ = image_environ;
     fs_hooks()->format_groups = ident_format_groups;
     fs_hooks()->format_maps = mm_format_maps;
+    fs_hooks()->format_privileges = format_privileges;
     fs_hooks()->in_group = ident_in_group;
     fs_hooks()->memory_sizes = mm_sizes;
     fs_hooks()->memory_used = memory_used;

@@ -33,11 +33,19 @@ struct process_image {
     uint64_t auxv[AUXV_MAX][2];
 };
 
+/* sys/capability.h; zero: not looked at yet. */
+struct capabilities {
+    uint64_t permitted, effective, inheritable, bounding, ambient; /* bit CAP_* */
+    bool known;
+    bool keep; /* PR_SET_KEEPCAPS */
+};
+
 struct process {
     int32_t pid; /* as the application sees it */
     int32_t ppid;
     uint32_t uid, euid, suid, fsuid;
     uint32_t gid, egid, sgid, fsgid;
+    struct capabilities caps;
     struct fd_table *files;
     struct fs_context *fs;
     struct mutex threads_lock;
@@ -50,8 +58,8 @@ struct process {
     struct signal_process *signals; /* signal/ */
     uint64_t start_time;            /* CLOCK_MONOTONIC ns */
     int32_t next_tid;
-    uint32_t exiting;               /* 1 + exit status once exit_group began */
-    struct thread *stopper;         /* waits until it is the only thread; threads_lock */
+    uint32_t exiting;           /* 1 + exit status once exit_group began */
+    struct thread *stopper;     /* waits until it is the only thread; threads_lock */
     struct waitq child_waiters; /* wait4 and waitid */
     uint32_t child_news;        /* counts what was heard of children */
     uint64_t child_utime;       /* ns, of the children that were waited for */

@@ -17,7 +17,7 @@
 #include "libos/mm/page.h"
 #include "libos/mm/user.h"
 #include "libos/proc/family_process.h"
-#include "libos/proc/thread_list.h"
+#include "libos/sys/capability.h"
 #include "libos/sys/limits.h"
 #include "libos/sys/syscall.h"
 #include "libos/time/clock.h"
@@ -40,7 +40,6 @@ static struct {
     bool dumpable;
     bool no_new_privs;
     bool child_subreaper;
-    bool keep_caps;
 } g_ident = {
     .limits =
         {
@@ -92,6 +91,11 @@ static uint32_t copy_groups(uint32_t ret[static GROUPS_MAX])
     __builtin_memcpy(ret, g_ident.groups, count * sizeof(*ret));
     spin_unlock(&g_ident.lock);
     return count;
+}
+
+bool ident_no_new_privs(void)
+{
+    return g_ident.no_new_privs;
 }
 
 bool ident_in_group(uint32_t gid)
@@ -230,7 +234,8 @@ static bool may_take(bool privileged, uint32_t id, uint32_t a, uint32_t b, uint3
 SYSCALL_3(setresuid, uint32_t, r, uint32_t, e, uint32_t, s)
 {
     struct process *p = process_current();
-    const bool root = p->euid == 0;
+    const uint32_t old[3] = {p->uid, p->euid, p->suid};
+    const bool root = capable(CAP_SETUID);
 
     if (!may_take(root, r, p->uid, p->euid, p->suid) ||
         !may_take(root, e, p->uid, p->euid, p->suid) ||
@@ -241,13 +246,14 @@ SYSCALL_3(setresuid, uint32_t, r, uint32_t, e, uint32_t, s)
     p->euid = e != NO_CHANGE ? e : p->euid;
     p->suid = s != NO_CHANGE ? s : p->suid;
     p->fsuid = p->euid;
+    capability_ids_changed(old[0], old[1], old[2]);
     return family_process_set(p->pid, PIDS_UID, (uint64_t)p->uid << 32 | p->euid);
 }
 
 SYSCALL_3(setresgid, uint32_t, r, uint32_t, e, uint32_t, s)
 {
     struct process *p = process_current();
-    const bool root = p->euid == 0;
+    const bool root = capable(CAP_SETGID);
 
     if (!may_take(root, r, p->gid, p->egid, p->sgid) ||
         !may_take(root, e, p->gid, p->egid, p->sgid) ||
@@ -263,7 +269,7 @@ SYSCALL_3(setresgid, uint32_t, r, uint32_t, e, uint32_t, s)
 
 SYSCALL_1(setuid, uint32_t, id)
 {
-    const bool root = process_current()->euid == 0;
+    const bool root = capable(CAP_SETUID);
 
     if (id == NO_CHANGE) {
         return -EINVAL;
@@ -273,7 +279,7 @@ SYSCALL_1(setuid, uint32_t, id)
 
 SYSCALL_1(setgid, uint32_t, id)
 {
-    const bool root = process_current()->euid == 0;
+    const bool root = capable(CAP_SETGID);
 
     if (id == NO_CHANGE) {
         return -EINVAL;
@@ -390,7 +396,7 @@ SYSCALL_2(setgroups, uint64_t, size, uint64_t, user_list)
 {
     uint32_t fresh[GROUPS_MAX];
 
-    if (process_current()->euid != 0) {
+    if (!capable(CAP_SETGID)) {
         return -EPERM;
     }
     if (size > GROUPS_MAX) {
@@ -524,73 +530,6 @@ SYSCALL_2(setrlimit, uint32_t, resource, uint64_t, user_limit)
     return user_limit == 0 ? -EFAULT : do_limits(0, resource, user_limit, 0);
 }
 
-/* --- capabilities: none, as an unprivileged process sees it --- */
-
-static bool names_a_thread(int32_t tid)
-{
-    struct thread *t = thread_find(process_current(), tid);
-
-    if (t != NULL) {
-        thread_put(t);
-    }
-    return t != NULL;
-}
-
-SYSCALL_2(capget, uint64_t, user_header, uint64_t, user_data)
-{
-    struct __user_cap_header_struct header;
-    const struct __user_cap_data_struct data[2] = {0};
-    size_t count = 2;
-
-    if (user_get(&header, user_header) < 0) {
-        return -EFAULT;
-    }
-    if (header.version == _LINUX_CAPABILITY_VERSION_1) {
-        count = 1;
-    } else if (header.version != _LINUX_CAPABILITY_VERSION_2 &&
-               header.version != _LINUX_CAPABILITY_VERSION_3) {
-        header.version = _LINUX_CAPABILITY_VERSION_3;
-        if (user_put(user_header, &header) < 0) {
-            return -EFAULT;
-        }
-        return user_data == 0 ? 0 : -EINVAL;
-    }
-    if (header.pid < 0) {
-        return -EINVAL;
-    }
-    if (header.pid != 0 && !names_a_thread(header.pid)) {
-        return -ESRCH;
-    }
-    if (user_data == 0) {
-        return 0;
-    }
-    return user_copy_out(user_data, data, count * sizeof(data[0]));
-}
-
-SYSCALL_2(capset, uint64_t, user_header, uint64_t, user_data)
-{
-    struct __user_cap_header_struct header;
-    struct __user_cap_data_struct data[2] = {0};
-    const size_t count = 2;
-
-    if (user_get(&header, user_header) < 0) {
-        return -EFAULT;
-    }
-    if (header.version != _LINUX_CAPABILITY_VERSION_2 &&
-        header.version != _LINUX_CAPABILITY_VERSION_3) {
-        return -EINVAL;
-    }
-    if (user_copy_in(data, user_data, sizeof(data)) < 0) {
-        return -EFAULT;
-    }
-    for (size_t i = 0; i < count; i++) {
-        if ((data[i].effective | data[i].permitted) != 0) {
-            return -EPERM; /* nothing to take from */
-        }
-    }
-    return 0;
-}
-
 /* --- prctl --- */
 
 static int64_t prctl_name(int option, uint64_t user_name)
@@ -630,8 +569,11 @@ SYSCALL_5(prctl, int, option, uint64_t, a, uint64_t, b, uint64_t, c, uint64_t, d
     case PR_GET_NAME: return prctl_name(option, a);
     case PR_GET_DUMPABLE: return g_ident.dumpable;
     case PR_SET_DUMPABLE: return prctl_flag(&g_ident.dumpable, a);
-    case PR_GET_KEEPCAPS: return g_ident.keep_caps;
-    case PR_SET_KEEPCAPS: return prctl_flag(&g_ident.keep_caps, a);
+    case PR_GET_KEEPCAPS:
+    case PR_SET_KEEPCAPS:
+    case PR_CAPBSET_READ:
+    case PR_CAPBSET_DROP:
+    case PR_CAP_AMBIENT: return capability_prctl(option, a, b, c, d);
     case PR_GET_NO_NEW_PRIVS: return (b | c | d) != 0 ? -EINVAL : g_ident.no_new_privs;
     case PR_SET_NO_NEW_PRIVS:
         return a != 1 || (b | c | d) != 0 ? -EINVAL : prctl_flag(&g_ident.no_new_privs, 1);
@@ -659,14 +601,7 @@ SYSCALL_5(prctl, int, option, uint64_t, a, uint64_t, b, uint64_t, c, uint64_t, d
     case PR_SET_TIMING: return a == 0 ? 0 : -EINVAL;
     case PR_GET_SECCOMP: return 0;
     case PR_SET_PTRACER: return 0;
-    case PR_CAPBSET_READ: return a <= CAP_LAST_CAP ? 0 : -EINVAL;
-    case PR_CAPBSET_DROP: return a <= CAP_LAST_CAP ? 0 : -EINVAL;
     case PR_GET_SECUREBITS: return 0;
-    case PR_CAP_AMBIENT:
-        return a == PR_CAP_AMBIENT_CLEAR_ALL || a == PR_CAP_AMBIENT_LOWER ||
-                       a == PR_CAP_AMBIENT_IS_SET
-                   ? 0
-                   : -EPERM;
     case PR_GET_TID_ADDRESS: return user_put(a, &thread_current()->clear_child_tid);
     case PR_SET_VMA: return 0; /* names of anonymous mappings: accepted, not shown */
     case PR_SET_THP_DISABLE: return 0;

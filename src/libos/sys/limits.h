@@ -18,6 +18,7 @@ const char *ident_version(void);
 
 struct strbuf;
 
+bool ident_no_new_privs(void);
 /* Supplementary groups. */
 bool ident_in_group(uint32_t gid);
 [[nodiscard]] int ident_set_groups(const uint32_t *groups, size_t count); /* -EINVAL: too many */

@@ -119,10 +119,10 @@ static int show_status(uint64_t arg, struct strbuf *out)
                   p->thread_count, sets.pending, sets.shared_pending);
     strbuf_printf(out, "SigBlk:\t%016lx\nSigIgn:\t%016lx\nSigCgt:\t%016lx\n", sets.blocked,
                   sets.ignored, sets.caught);
-    strbuf_puts(out, "CapInh:\t0000000000000000\nCapPrm:\t0000000000000000\n"
-                     "CapEff:\t0000000000000000\nCapBnd:\t0000000000000000\n"
-                     "CapAmb:\t0000000000000000\nNoNewPrivs:\t0\nSeccomp:\t0\n"
-                     "Seccomp_filters:\t0\n");
+    if (fs_hooks()->format_privileges != NULL) {
+        fs_hooks()->format_privileges(out);
+    }
+    strbuf_puts(out, "Seccomp:\t0\nSeccomp_filters:\t0\n");
     strbuf_printf(out,
                   "Cpus_allowed:\t%x\nCpus_allowed_list:\t0-%u\nMems_allowed:\t1\n"
                   "Mems_allowed_list:\t0\nvoluntary_ctxt_switches:\t0\n"
