@@ -15,6 +15,7 @@
 #include "cas/snapshot.h"
 #include "core/ct.h"
 #include "core/hex.h"
+#include "policy/text.h"
 
 struct provisioning {
     struct cas *cas;
@@ -172,6 +173,58 @@ static int evaluate(struct provisioning *p, enum refusal *ret_refusal, struct er
 
 /* ---- the document --------------------------------------------------------------------------- */
 
+/* By its own name, or by the alias of an export. NULL: there is none, or it is not for this one. */
+static const struct pol_volume *find_export(const struct pol_session *from, const char *name,
+                                            const char *to, const uint8_t *to_hash)
+{
+    for (size_t i = 0; i < from->volume_count; i++) {
+        const struct pol_volume *v = &from->volumes[i];
+        const struct pol_volume_export *e = pol_volume_exports_to(from, v, to, to_hash);
+
+        if (e != NULL && !v->is_import &&
+            strcmp(e->alias != NULL ? e->alias : v->name, name) == 0) {
+            return v;
+        }
+    }
+    return NULL;
+}
+
+/* A volume that another session exports to this one; the context is a struct cas_import_source. */
+static int import_volume(void *ctx, const struct pol_session *s, const struct pol_volume *wanted,
+                         struct provision_volume *ret, struct error **err)
+{
+    const struct cas_import_source *source = ctx;
+    _cleanup_(cas_loaded_clear) struct cas_loaded from = {0};
+    _cleanup_secrets_ struct cas_secrets secrets = {0};
+    struct cas_import_source below = {.cas = source->cas, .depth = source->depth + 1};
+    const struct cas_imports imports = {.get = cas_import_get, .ctx = &below};
+    struct cas_value_source from_values = {.set = &secrets, .imports = &imports};
+    const struct pol_values values = {.get = cas_value_get, .ctx = &from_values};
+    const struct pol_volume *volume;
+    char name[POL_NAME_MAX + 1];
+    int r = name_session_resolve(s->name, wanted->import.session, name, sizeof(name));
+
+    if (r < 0) {
+        return error_set_errno(err, -r, "import of volume '%s'", wanted->name);
+    }
+    r = cas_load_whole(source->cas, name, &from, &secrets, err);
+    if (r < 0) {
+        return r;
+    }
+    volume = find_export(from.session, wanted->import_name, s->name, source->hash);
+    if (volume == NULL) {
+        return error_set(err, EINVAL, "session %s does not export a volume '%s' to %s", name,
+                         wanted->import_name, s->name);
+    }
+    if (wanted->import.has_hash && !ct_equal(wanted->import.hash.b, from.row.hash, POL_HASH_SIZE)) {
+        return error_set(err, ESTALE,
+                         "session %s does not have the session_hash the import asks for", name);
+    }
+    from_values.session = from.session;
+    memcpy(below.hash, from.row.hash, sizeof(below.hash));
+    return provision_volume_get(from.session, volume, &values, ret, err);
+}
+
 static int build(struct provisioning *p, enum refusal *ret_refusal, struct error **err)
 {
     const struct cas_loaded *l = &p->snapshot->loaded;
@@ -183,12 +236,13 @@ static int build(struct provisioning *p, enum refusal *ret_refusal, struct error
         .imports = &imports,
     };
     const struct pol_values values = {.get = cas_value_get, .ctx = &source};
+    const struct provision_imports volumes = {.get = import_volume, .ctx = &from};
     const struct pol_service *service = pol_find_service(l->session, p->call->request->service);
     int r;
 
     memcpy(from.hash, l->row.hash, sizeof(from.hash));
     *ret_refusal = REFUSAL_CONFIGURATION;
-    r = provision_document(l->session, service, &values, &p->document, err);
+    r = provision_document(l->session, service, &values, &volumes, &p->document, err);
     /* What an import's owner took back, or a session that cannot be applied, will not get better
      * by asking again; memory and the store may. */
     return r == -EINVAL || r == -ENOENT || r == -ESTALE || r == -ELOOP || r == -EFBIG ? -EACCES : r;

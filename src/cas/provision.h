@@ -71,7 +71,26 @@ void provision_result_clear(struct provision_result *r);
                                 const struct provision_call *call, struct provision_result *ret,
                                 struct error **err);
 
+/* What opens a volume: both are of its own session, wherever that is. */
+struct provision_volume {
+    uint8_t key[32];
+    uint8_t root[32];
+};
+
+/* Where imported volumes come from; checks that their session exports them to this one. */
+struct provision_imports {
+    int (*get)(void *ctx, const struct pol_session *s, const struct pol_volume *volume,
+               struct provision_volume *ret, struct error **err);
+    void *ctx;
+};
+
+/* Key and root of a volume that is the session's own. */
+[[nodiscard]] int provision_volume_get(const struct pol_session *s, const struct pol_volume *volume,
+                                       const struct pol_values *values,
+                                       struct provision_volume *ret, struct error **err);
+
 /* The document alone, for a service that may have it. -EINVAL: the session cannot be applied. */
 [[nodiscard]] int provision_document(const struct pol_session *s, const struct pol_service *service,
-                                     const struct pol_values *values, struct cas_bytes *ret,
+                                     const struct pol_values *values,
+                                     const struct provision_imports *imports, struct cas_bytes *ret,
                                      struct error **err);

@@ -19,6 +19,7 @@
 struct writer {
     const struct pol_session *session;
     const struct pol_values *values;
+    const struct provision_imports *imports;
     struct cas_bytes out;
     size_t cap;
     struct error **err;
@@ -161,7 +162,8 @@ static int put_environment(struct writer *w, const struct pol_service *service)
 }
 
 /* 64 hex digits, or one macro of a binary secret of 32 bytes. */
-static int expand_key(struct writer *w, const char *text, uint8_t ret[static 32])
+static int expand_key(const struct pol_session *s, const char *text,
+                      const struct pol_values *values, uint8_t ret[static 32], struct error **err)
 {
     uint8_t *value = NULL;
     size_t size = 0;
@@ -170,14 +172,14 @@ static int expand_key(struct writer *w, const char *text, uint8_t ret[static 32]
     if (strlen(text) == 64 && hex_decode(ret, 32, text, 64) == 0) {
         return 0;
     }
-    r = pol_expand(w->session, text, w->values, &value, &size, w->err);
+    r = pol_expand(s, text, values, &value, &size, err);
     if (r < 0) {
         return r;
     }
     if (size == 32) {
         memcpy(ret, value, 32);
     } else {
-        r = error_set(w->err, EINVAL, "the secret has %zu bytes, a key has 32", size);
+        r = error_set(err, EINVAL, "the secret has %zu bytes, a key has 32", size);
     }
     ct_wipe(value, size);
     free(value);
@@ -197,7 +199,7 @@ static int put_sealed(struct writer *w, const struct pol_service *service)
                          "fspf_key and sealed_root belong together, and %s is missing",
                          service->fspf_key == NULL ? "fspf_key" : "sealed_root");
     }
-    r = expand_key(w, service->fspf_key, key);
+    r = expand_key(w->session, service->fspf_key, w->values, key, w->err);
     if (r < 0) {
         (void)error_wrap(w->err, "fspf_key");
         return r;
@@ -271,13 +273,63 @@ static int put_files(struct writer *w, const struct pol_user *u, const struct po
     return r == 0 ? put_text(w, "]") : r;
 }
 
+int provision_volume_get(const struct pol_session *s, const struct pol_volume *volume,
+                         const struct pol_values *values, struct provision_volume *ret,
+                         struct error **err)
+{
+    int r;
+
+    if (volume->fspf_key == NULL || !volume->has_sealed_root) {
+        return error_set(err, EINVAL,
+                         "volume '%s' of session %s lacks %s: volumes are sealed images, with key "
+                         "and root",
+                         volume->name, s->name,
+                         volume->fspf_key == NULL ? "fspf_key" : "sealed_root");
+    }
+    memcpy(ret->root, volume->sealed_root.b, sizeof(ret->root));
+    r = expand_key(s, volume->fspf_key, values, ret->key, err);
+    if (r < 0) {
+        (void)error_wrap(err, "volume '%s'", volume->name);
+    }
+    return r;
+}
+
+static int put_volume(struct writer *w, const struct pol_mount *m)
+{
+    const struct pol_volume *volume = pol_find_volume(w->session, m->name);
+    struct provision_volume v = {0};
+    int r;
+
+    if (volume == NULL) {
+        return error_set(w->err, EINVAL, "there is no volume '%s'", m->name);
+    }
+    r = volume->is_import ? w->imports->get(w->imports->ctx, w->session, volume, &v, w->err)
+                          : provision_volume_get(w->session, volume, w->values, &v, w->err);
+    r = r < 0 ? r : put_text(w, "{\"name\":");
+    r = r < 0 ? r : put_string(w, m->name, strlen(m->name));
+    r = r < 0 ? r : put_text(w, ",\"path\":");
+    r = r < 0 ? r : put_string(w, m->path, strlen(m->path));
+    r = r < 0 ? r : put_text(w, ",\"key\":");
+    r = r < 0 ? r : put_hex(w, v.key);
+    r = r < 0 ? r : put_text(w, ",\"root\":");
+    r = r < 0 ? r : put_hex(w, v.root);
+    ct_wipe(&v, sizeof(v));
+    return r < 0 ? r : put_text(w, "}");
+}
+
 static int put_volumes(struct writer *w, const struct pol_image *image)
 {
-    if (image != NULL && image->mount_count > 0) {
-        return error_set(w->err, EINVAL, "image '%s' mounts the volume '%s'", image->name,
-                         image->mounts[0].name);
+    int r = put_text(w, ",\"volumes\":[");
+
+    for (size_t i = 0; image != NULL && i < image->mount_count && r == 0; i++) {
+        if (i > 0) {
+            r = put_text(w, ",");
+        }
+        if (r == 0) {
+            r = put_volume(w, &image->mounts[i]);
+        }
     }
-    return put_text(w, ",\"volumes\":[]");
+    return r == 0 ? put_text(w, "]") : r;
 }
 
 static int put_user(struct writer *w, const struct pol_user *u)
@@ -338,10 +390,12 @@ static int put_all(struct writer *w, const struct pol_service *service)
 }
 
 int provision_document(const struct pol_session *s, const struct pol_service *service,
-                       const struct pol_values *values, struct cas_bytes *ret, struct error **err)
+                       const struct pol_values *values, const struct provision_imports *imports,
+                       struct cas_bytes *ret, struct error **err)
 {
     _cleanup_error_ struct error *own = NULL;
-    struct writer w = {.session = s, .values = values, .err = err != NULL ? err : &own};
+    struct writer w = {
+        .session = s, .values = values, .imports = imports, .err = err != NULL ? err : &own};
     int r = put_all(&w, service);
 
     if (r < 0) {

@@ -186,6 +186,8 @@ struct pol_volume {
     struct pol_mark key_mark;
     bool has_fspf_tag;
     uint8_t fspf_tag[16];
+    bool has_sealed_root;
+    struct pol_hash sealed_root;
     size_t export_count;
     struct pol_volume_export *exports;
     bool is_import;

@@ -287,6 +287,7 @@ static json_t *volume(struct writer *w, const struct pol_volume *v)
     if (v->has_fspf_tag) {
         put(w, j, KW_VOLUME_fspf_tag, hex(v->fspf_tag, sizeof(v->fspf_tag)));
     }
+    put_hash(w, j, KW_VOLUME_sealed_root, v->has_sealed_root, &v->sealed_root);
     if (v->export_count > 0) {
         json_t *a = json_array();
 

@@ -80,6 +80,7 @@ X(FILE, permission, "permission", MODE, NONE, 10, NULL, "permission bits such as
 X(VOLUME, name, "name", NAME, NONE, 0, NULL, "name of the volume")
 X(VOLUME, fspf_key, "fspf_key", KEY32, NONE, 0, NULL, "key of an existing volume; without it CAS makes one at first use")
 X(VOLUME, fspf_tag, "fspf_tag", HEX16, NONE, 0, NULL, "tag of an existing volume's state")
+X(VOLUME, sealed_root, "sealed_root", HEX32, NONE, NACRE, NULL, "the sealed root of the volume's image, in full; what is mounted must have it")
 X(VOLUME, files, "files", ENUM, VOLUME_FILES, 11, NULL, "encrypted is the only protection")
 X(VOLUME, export, "export", EXPORTS, VOLUME_EXPORT, 0, NULL, "sessions that may import the volume")
 X(VOLUME, import, "import", MAP, VOLUME_IMPORT, 0, NULL, "a volume another session exports")

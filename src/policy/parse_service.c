@@ -525,7 +525,14 @@ static void parse_volume(struct parser *p, const struct ynode *n, struct pol_vol
     take_name(p, &k, KW_VOLUME_name, &ret->name);
     take_key32(p, &k, KW_VOLUME_fspf_key, &ret->fspf_key, &ret->key_mark);
     take_hex(p, &k, KW_VOLUME_fspf_tag, &ret->has_fspf_tag, ret->fspf_tag, sizeof(ret->fspf_tag));
+    take_hex(p, &k, KW_VOLUME_sealed_root, &ret->has_sealed_root, ret->sealed_root.b,
+             sizeof(ret->sealed_root));
     take_word(p, &k, KW_VOLUME_files, &files);
+    if (ret->has_sealed_root && ret->has_fspf_tag &&
+        memcmp(ret->sealed_root.b, ret->fspf_tag, sizeof(ret->fspf_tag)) != 0) {
+        pol_diag_error(p->diags, k.at[KW_VOLUME_fspf_tag]->mark,
+                       "fspf_tag must be the first 16 bytes of sealed_root");
+    }
     if (ret->has_fspf_tag && ret->fspf_key == NULL) {
         pol_diag_error(p->diags, n->mark,
                        "fspf_tag without fspf_key: the tag needs the volume's key");
@@ -540,9 +547,9 @@ static void parse_volume(struct parser *p, const struct ynode *n, struct pol_vol
             take_ref(p, &ik, KW_VOLUME_IMPORT_session, KW_VOLUME_IMPORT_session_hash, &ret->import);
             take_name(p, &ik, KW_VOLUME_IMPORT_volume, &ret->import_name);
         }
-        if (ret->fspf_key != NULL || k.at[KW_VOLUME_export] != NULL) {
+        if (ret->fspf_key != NULL || ret->has_sealed_root || k.at[KW_VOLUME_export] != NULL) {
             pol_diag_error(p->diags, n->mark,
-                           "an imported volume has neither fspf_key nor export of its own");
+                           "an imported volume has no fspf_key, sealed_root or export of its own");
         }
     }
     n = take_items(p, &k, KW_VOLUME_export, POL_LIST_MAX, &count);

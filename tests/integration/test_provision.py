@@ -186,6 +186,26 @@ class Provision(ProvisionTestCase):
                      secrets=[{"name": "mine", "import": {"session": "lender", "secret": "k"}}])
         self.assertEqual(self.server.provision("borrower")[1]["environment"], [["K", "lent"]])
 
+    def test_volumes_own_and_imported(self):
+        self.session("store", secrets=[{"name": "vk", "kind": "binary", "value": "77" * 32}],
+                     volumes=[{"name": "data", "fspf_key": "$$SCONE::vk$$", "sealed_root": "cd" * 32, "export": [{"to": "reader", "volume_alias": "lent"}]},
+                              {"name": "private", "fspf_key": "66" * 32, "sealed_root": "ef" * 32}])
+        own = {"name": "own", "fspf_key": "55" * 32, "sealed_root": "ab" * 32}
+        image = [{"name": "i", "volumes": [{"name": "own", "path": "/own"}, {"name": "theirs", "path": "/theirs"}]}]
+        self.session("reader", {"image_name": "i"}, images=image,
+                     volumes=[own, {"name": "theirs", "import": {"session": "store", "volume": "lent"}}])
+        status, doc = self.server.provision("reader")
+        self.assertEqual(status, 200, doc)
+        self.assertEqual(doc["volumes"], [{"name": "own", "path": "/own", "key": "55" * 32, "root": "ab" * 32},
+                                          {"name": "theirs", "path": "/theirs", "key": "77" * 32, "root": "cd" * 32}])
+        for name, wanted in (("thief", "lent"), ("thief2", "private"), ("thief3", "data")):
+            self.session(name, {"image_name": "i"}, images=image,
+                         volumes=[own, {"name": "theirs", "import": {"session": "store", "volume": wanted}}])
+            self.denied(self.server.provision(name), "configuration", "does not export a volume")
+        self.session("rootless", {"image_name": "i"}, images=[{"name": "i", "volumes": [{"name": "v", "path": "/v"}]}],
+                     volumes=[{"name": "v", "fspf_key": "55" * 32}])
+        self.denied(self.server.provision("rootless"), "configuration", "lacks sealed_root")
+
     def test_sessions_that_cannot_be_applied(self):
         for name, service, why in (("nocmd", {"command": []}, "no command"),
                                    ("nokey", {"sealed_root": "ab" * 32}, "belong together"),
