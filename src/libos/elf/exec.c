@@ -526,7 +526,7 @@ static void tell_family(void)
 
     if (family_role() != FAMILY_ALONE) {
         (void)!family_process_set(p->pid, PIDS_EXECUTED, 1);
-        family_process_rename(p->pid, p->comm);
+        family_process_show();
     }
 }
 

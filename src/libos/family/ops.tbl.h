@@ -26,7 +26,7 @@ X(process_kill, 136, 136, "caller, target, siginfo -> 1: the caller too")
 X(process_setpgid, 12, 12, "caller, pid, group")
 X(process_setsid, 4, 4, "caller -> session")
 X(process_set, 16, 16, "pid, property, value")
-X(process_rename, 20, 20, "pid, name")
+X(process_rename, 256, 256, "struct pids_name")
 X(process_describe, 4, 4, "pid -> struct pids_info")
 X(process_next, 4, 4, "pid -> the next one in use")
 /* shared objects: family/wire.h has the requests, family/home*.c the handlers */

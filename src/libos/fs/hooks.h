@@ -10,6 +10,7 @@
 
 #include "core/types.h"
 
+struct pids_info;
 struct strbuf;
 
 struct fs_hooks {
@@ -33,6 +34,10 @@ struct fs_hooks {
     void (*cpuid)(uint32_t leaf, uint32_t sub, uint32_t ret[4]);
     /* Bytes of the enclave's memory in use, for /proc/meminfo. NULL: memfs pages alone. */
     uint64_t (*memory_used)(void);
+    /* Other processes of the family: what is known of one (-ESRCH), and the next number in use (0:
+     * none). NULL: there are none. */
+    int (*describe_process)(int32_t pid, struct pids_info *ret);
+    int32_t (*next_process)(int32_t pid);
 };
 
 /* The table, to be filled before the first application instruction. */

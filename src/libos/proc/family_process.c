@@ -3,6 +3,8 @@
 #include "libos/proc/family_process.h"
 
 #include "libos/family/rpc.h"
+#include "libos/fs/hooks.h"
+#include "libos/lib/strbuf.h"
 #include "libos/libos.h"
 #include "libos/proc/process.h"
 #include "libos/proc/vfork.h"
@@ -33,10 +35,6 @@ struct set_request {
     uint32_t what;
     uint64_t value;
 } _packed_;
-struct rename_request {
-    int32_t pid;
-    char comm[PIDS_COMM];
-} _packed_;
 struct signal_event {
     int32_t pid;
     struct siginfo_kernel info;
@@ -44,7 +42,7 @@ struct signal_event {
 
 _Static_assert(sizeof(struct pids_new) == 48 && sizeof(struct exit_request) == 24 &&
                    sizeof(struct pids_wait) == 12 && sizeof(struct kill_request) == 136 &&
-                   sizeof(struct set_request) == 16 && sizeof(struct rename_request) == 20 &&
+                   sizeof(struct set_request) == 16 && sizeof(struct pids_name) == 256 &&
                    sizeof(struct signal_event) == 132,
                "family/ops.tbl.h and events.tbl.h say so");
 
@@ -133,8 +131,8 @@ static int64_t serve_set(struct family_request *q)
 
 static int64_t serve_rename(struct family_request *q)
 {
-    TAKE(q, struct rename_request, r);
-    return pids_rename(r.pid, r.comm);
+    TAKE(q, struct pids_name, n);
+    return pids_rename(&n);
 }
 
 static int64_t serve_describe(struct family_request *q)
@@ -227,6 +225,8 @@ int family_process_init(void)
     family_hear(FAMILY_EVENT_process_child, hear_child);
     family_on_member_gone(member_gone);
     family_on_owner_gone(owner_gone);
+    fs_hooks()->describe_process = family_process_describe;
+    fs_hooks()->next_process = family_process_next;
     return pids_first(p->pid, p->comm);
 }
 
@@ -309,12 +309,19 @@ int family_process_set(int32_t pid, enum pids_property what, uint64_t value)
     return (int)ask(FAMILY_OP_process_set, &r, sizeof(r), NULL, 0);
 }
 
-void family_process_rename(int32_t pid, const char comm[static PIDS_COMM])
+void family_process_show(void)
 {
-    struct rename_request r = {.pid = pid};
+    const struct process *p = process_current();
+    struct pids_name n = {.pid = p->pid};
+    struct strbuf command = {0};
 
-    __builtin_memcpy(r.comm, comm, sizeof(r.comm));
-    (void)!ask(FAMILY_OP_process_rename, &r, sizeof(r), NULL, 0);
+    __builtin_memcpy(n.comm, p->comm, sizeof(n.comm));
+    if (fs_hooks()->cmdline != NULL && fs_hooks()->cmdline(&command) == 0) {
+        n.command_size = (uint32_t)MIN(command.len, sizeof(n.command));
+        __builtin_memcpy(n.command, command.s, n.command_size);
+    }
+    strbuf_free(&command);
+    (void)!ask(FAMILY_OP_process_rename, &n, sizeof(n), NULL, 0);
 }
 
 int family_process_describe(int32_t pid, struct pids_info *ret)

@@ -26,6 +26,7 @@ void family_process_stopped(int32_t pid, uint32_t signo);
 [[nodiscard]] int family_process_setpgid(int32_t caller, int32_t pid, int32_t pgid);
 [[nodiscard]] int32_t family_process_setsid(int32_t caller);
 [[nodiscard]] int family_process_set(int32_t pid, enum pids_property what, uint64_t value);
-void family_process_rename(int32_t pid, const char comm[static PIDS_COMM]);
+/* What the current process runs, for the others' /proc. */
+void family_process_show(void);
 [[nodiscard]] int family_process_describe(int32_t pid, struct pids_info *ret);
 [[nodiscard]] int32_t family_process_next(int32_t pid);

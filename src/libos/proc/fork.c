@@ -158,9 +158,24 @@ static void warn_of_shared_memory(void)
     }
 }
 
+/* Until now there was nobody who could have asked what this process runs. */
+static int first_fork(void)
+{
+    int r;
+
+    if (family_role() != FAMILY_ALONE) {
+        return 0;
+    }
+    r = family_become_owner();
+    if (r == 0) {
+        family_process_show();
+    }
+    return r;
+}
+
 static int prepare(const struct clone_request *q, struct thread *self)
 {
-    int r = family_become_owner();
+    int r = first_fork();
 
     r = r < 0 ? r : family_new_member(&g_fork.ticket);
     if (r < 0) {
@@ -245,7 +260,7 @@ int fork_exec(struct program *p)
         freeze_gate(self);
         host_yield();
     }
-    r = family_become_owner();
+    r = first_fork();
     r = r < 0 ? r : family_new_member(&g_fork.ticket);
     if (r == 0) {
         g_fork.thread = self;

@@ -47,6 +47,8 @@ struct entry {
     bool news_stopped; /* nobody waited for this yet */
     bool news_continued;
     char comm[PIDS_COMM];
+    uint32_t command_size;
+    char command[PIDS_COMMAND];
 };
 
 static struct {
@@ -212,6 +214,8 @@ int32_t pids_create(const struct pids_new *n)
         e->member = n->member;
         e->uid = n->uid;
         e->euid = parent->euid;
+        __builtin_memcpy(e->command, parent->command, sizeof(e->command));
+        e->command_size = parent->command_size;
         e->exit_signal = n->sibling != 0 ? parent->exit_signal : n->exit_signal;
         g_pids.last = r;
         insert(TAKE_PTR(e));
@@ -630,15 +634,20 @@ int pids_set(int32_t pid, enum pids_property what, uint64_t value)
     return r;
 }
 
-int pids_rename(int32_t pid, const char comm[static PIDS_COMM])
+int pids_rename(const struct pids_name *n)
 {
     struct entry *e;
 
+    if (n->command_size > sizeof(n->command)) {
+        return -EINVAL;
+    }
     mutex_lock(&g_pids.lock);
-    e = find_living(pid);
+    e = find_living(n->pid);
     if (e != NULL) {
-        __builtin_memcpy(e->comm, comm, PIDS_COMM);
+        __builtin_memcpy(e->comm, n->comm, PIDS_COMM);
         e->comm[PIDS_COMM - 1] = '\0';
+        __builtin_memcpy(e->command, n->command, PIDS_COMMAND);
+        e->command_size = n->command_size;
     }
     mutex_unlock(&g_pids.lock);
     return e == NULL ? -ESRCH : 0;
@@ -665,8 +674,12 @@ int pids_describe(int32_t pid, struct pids_info *ret)
             .status = e->status,
             .subreaper = e->subreaper,
             .start_time = e->start_time,
+            .utime = e->utime,
+            .stime = e->stime,
+            .command_size = e->command_size,
         };
         __builtin_memcpy(ret->comm, e->comm, sizeof(ret->comm));
+        __builtin_memcpy(ret->command, e->command, sizeof(ret->command));
     }
     mutex_unlock(&g_pids.lock);
     return e == NULL ? -ESRCH : 0;

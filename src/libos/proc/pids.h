@@ -13,10 +13,11 @@
 
 #include "libos/signal/signal.h"
 
-#define PIDS_MAX   32768 /* as Linux's default pid_max: numbers are 1 .. PIDS_MAX - 1 */
-#define PIDS_INIT  1
-#define PIDS_COMM  16u
-#define PIDS_NO_ID 0
+#define PIDS_MAX     32768 /* as Linux's default pid_max: numbers are 1 .. PIDS_MAX - 1 */
+#define PIDS_INIT    1
+#define PIDS_COMM    16u
+#define PIDS_COMMAND 232u /* what others see of a command line */
+#define PIDS_NO_ID   0
 
 struct pids_ears {
     /* `pid`, which lives in the enclave `member`, has got a signal. */
@@ -92,7 +93,14 @@ enum pids_property {
     PIDS_PROPERTIES_,
 };
 [[nodiscard]] int pids_set(int32_t pid, enum pids_property what, uint64_t value);
-[[nodiscard]] int pids_rename(int32_t pid, const char comm[static PIDS_COMM]);
+/* What it runs: name, and the beginning of its command line (strings, each with its NUL). */
+struct pids_name {
+    int32_t pid;
+    char comm[PIDS_COMM];
+    uint32_t command_size;
+    char command[PIDS_COMMAND];
+} _packed_;
+[[nodiscard]] int pids_rename(const struct pids_name *n);
 
 struct pids_info {
     int32_t pid, ppid, pgid, sid;
@@ -101,8 +109,11 @@ struct pids_info {
     uint32_t state; /* 'R', 'T', 'Z' as /proc shows it */
     uint32_t status;
     uint32_t subreaper;
-    uint64_t start_time; /* CLOCK_MONOTONIC ns */
+    uint64_t start_time;   /* CLOCK_MONOTONIC ns */
+    uint64_t utime, stime; /* of a zombie, ns */
     char comm[PIDS_COMM];
+    uint32_t command_size;
+    char command[PIDS_COMMAND];
 } _packed_;
 [[nodiscard]] int pids_describe(int32_t pid, struct pids_info *ret);
 /* The next number after `pid` that is in use; 0: none. */

@@ -14,6 +14,7 @@
 #include "libos/fs/procfs/procfs.h"
 #include "libos/lib/str.h"
 #include "libos/mm/kmem.h"
+#include "libos/proc/pids.h"
 #include "libos/proc/thread.h"
 #include "libos/signal/signal.h"
 #include "libos/sys/limits.h"
@@ -87,6 +88,16 @@ static void copy_sets(struct thread *t, void *arg)
     signal_get_sets(t, arg);
 }
 
+/* The table knows who took the place of a parent that ended. */
+static int32_t parent_of(const struct process *p)
+{
+    struct pids_info i;
+
+    return fs_hooks()->describe_process != NULL && fs_hooks()->describe_process(p->pid, &i) == 0
+               ? i.ppid
+               : p->ppid;
+}
+
 static int show_status(uint64_t arg, struct strbuf *out)
 {
     const struct process *p = process_current();
@@ -101,7 +112,7 @@ static int show_status(uint64_t arg, struct strbuf *out)
     (void)with_thread(arg, copy_sets, &sets);
     strbuf_printf(out, "Name:\t%s\nUmask:\t%04o\nState:\tR (running)\nTgid:\t%d\nNgid:\t0\n", comm,
                   fs_umask(), p->pid);
-    strbuf_printf(out, "Pid:\t%lu\nPPid:\t%d\nTracerPid:\t0\n", arg, p->ppid);
+    strbuf_printf(out, "Pid:\t%lu\nPPid:\t%d\nTracerPid:\t0\n", arg, parent_of(p));
     strbuf_printf(out, "Uid:\t%u\t%u\t%u\t%u\n", p->uid, p->euid, p->suid, p->fsuid);
     strbuf_printf(out, "Gid:\t%u\t%u\t%u\t%u\n", p->gid, p->egid, p->sgid, p->fsgid);
     strbuf_printf(out, "FDSize:\t%zu\nGroups:\t", fd_table_size(p->files));
@@ -141,13 +152,18 @@ static int show_stat(uint64_t arg, struct strbuf *out)
     uint64_t data;
     char comm[16];
 
+    struct pids_info where = {.ppid = p->ppid, .pgid = p->pid, .sid = p->pid};
+
     get_comm(arg, comm);
     sizes(&virt, &res, &data);
+    if (fs_hooks()->describe_process != NULL) {
+        (void)fs_hooks()->describe_process(p->pid, &where);
+    }
     if (fs_hooks()->cpu_times != NULL) {
         fs_hooks()->cpu_times(&user, &system);
     }
     strbuf_printf(out, "%lu (%s) R %d %d %d 0 -1 4194304 0 0 0 0 %lu %lu 0 0 20 0 %zu 0 ", arg,
-                  comm, p->ppid, p->pid, p->pid, user / 10000000u, system / 10000000u,
+                  comm, where.ppid, where.pgid, where.sid, user / 10000000u, system / 10000000u,
                   p->thread_count);
     strbuf_printf(out,
                   "%lu %lu %lu 18446744073709551615 0 0 0 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 "

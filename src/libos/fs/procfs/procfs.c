@@ -18,6 +18,7 @@
 #define MEMORY_DEFAULT (4ull << 30) /* shown when no limit is set */
 #define SECOND         ((uint64_t)NS_PER_S)
 #define CPUS_MAX       512u
+#define PIDS_COOKIE    1000u /* behind the fixed entries */
 
 static uint32_t g_cpus = 1;
 static uint64_t g_memory_limit;
@@ -285,20 +286,35 @@ static int find_pid(uint64_t arg, const struct qstr *name, const struct pseudo_e
 {
     uint64_t pid = 0;
 
-    if (!str_to_u64(name->s, name->len, &pid) || pid != (uint64_t)process_current()->pid) {
+    if (!str_to_u64(name->s, name->len, &pid) || pid > INT32_MAX) {
         return -ENOENT;
     }
-    *ret = &g_self_dir;
     *ret_arg = pid;
-    return 0;
+    if (pid == (uint64_t)process_current()->pid) {
+        *ret = &g_self_dir;
+        return 0;
+    }
+    return procfs_find_other((int32_t)pid, ret);
 }
 
+/* The numbers in use are the cookies. */
 static int list_pids(uint64_t arg, struct dir_context *ctx)
 {
+    const int32_t own = process_current()->pid;
+    int32_t pid = ctx->pos <= PIDS_COOKIE ? 0 : (int32_t)(ctx->pos - PIDS_COOKIE);
     char name[16];
 
-    (void)kprintf(name, sizeof(name), "%d", process_current()->pid);
-    (void)pseudo_emit(ctx, name, DT_DIR, 1000);
+    if (fs_hooks()->next_process == NULL) {
+        (void)kprintf(name, sizeof(name), "%d", own);
+        (void)pseudo_emit(ctx, name, DT_DIR, PIDS_COOKIE + (uint64_t)own);
+        return 0;
+    }
+    while ((pid = fs_hooks()->next_process(pid)) > 0) {
+        (void)kprintf(name, sizeof(name), "%d", pid);
+        if (!pseudo_emit(ctx, name, DT_DIR, PIDS_COOKIE + (uint64_t)pid)) {
+            break;
+        }
+    }
     return 0;
 }
 

@@ -2,7 +2,8 @@
 /* Copyright 2026 The nacre authors */
 #pragma once
 
-/* /proc: the process itself and what runtimes ask about the system. Only this process is shown. */
+/* /proc: the process itself, what runtimes ask about the system, and of other processes of the
+ * family what the owner's table knows. */
 
 #include "libos/fs/pseudo.h"
 
@@ -12,6 +13,9 @@
 uint32_t procfs_cpus(void);
 uint64_t procfs_memory_limit(void); /* bytes; 0: none */
 uint64_t procfs_memory_used(void);
+
+/* The directory of another process. -ENOENT. */
+[[nodiscard]] int procfs_find_other(int32_t pid, const struct pseudo_entry **ret);
 
 /* The tables of the other files. */
 extern const struct pseudo_entry procfs_self[]; /* /proc/PID */
