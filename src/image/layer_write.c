@@ -123,13 +123,12 @@ static int put_gzip(struct packer *p, const void *data, size_t size, bool last, 
 /* Bytes of the tar; none and `last` ends it. */
 static int put(struct packer *p, const void *data, size_t size, bool last, struct error **err)
 {
-    sha256_update(&p->diff_id, data, size);
-    switch (p->compress) {
-    case IMG_OUT_GZIP: return put_gzip(p, data, size, last, err);
-    case IMG_OUT_ZSTD: return put_zstd(p, data, size, last, err);
-    case IMG_OUT_PLAIN: break;
+    if (p->compress == IMG_OUT_PLAIN) { /* one digest is both */
+        return put_packed(p, data, size, err);
     }
-    return put_packed(p, data, size, err);
+    sha256_update(&p->diff_id, data, size);
+    return p->compress == IMG_OUT_GZIP ? put_gzip(p, data, size, last, err)
+                                       : put_zstd(p, data, size, last, err);
 }
 
 static int put_file(struct packer *p, const struct img_out_entry *e, struct error **err)
@@ -288,7 +287,11 @@ static int write_own(const struct img_out_image *im, struct img_out *out, uint64
     ret->media_type = media_type(im->compress);
     ret->size = p->size;
     sha256_final(&p->digest, ret->digest);
-    sha256_final(&p->diff_id, ret->diff_id);
+    if (im->compress == IMG_OUT_PLAIN) {
+        memcpy(ret->diff_id, ret->digest, sizeof(ret->diff_id));
+    } else {
+        sha256_final(&p->diff_id, ret->diff_id);
+    }
     return 0;
 }
 
