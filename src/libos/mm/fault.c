@@ -55,7 +55,7 @@ static int fill_page_hidden(const struct vma *v, uint64_t at, uint8_t *buffer)
     if (r < 0) {
         return r;
     }
-    return page_commit_copy(at, buffer, mm_fill_prot(v));
+    return page_commit_copy(at, buffer, mm_page_prot(v->prot));
 }
 
 /* A run of uncommitted pages. */
@@ -75,6 +75,11 @@ static int fill_run(const struct vma *v, uint64_t start, uint64_t end)
             r = fill_page_hidden(v, at, buffer);
         }
         kpages_free(buffer, 1);
+        /* They came writable: what must not be is taken away again. Pages of a shared mapping stay
+         * so and count as changed, since nobody can tell whether another thread wrote meanwhile. */
+        if (r == 0 && (mm_page_prot(v->prot) & PAGE_W) == 0) {
+            r = page_protect(start, end - start, prot);
+        }
         return r;
     }
     r = page_commit(start, end - start, PAGE_R | PAGE_W);

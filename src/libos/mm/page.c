@@ -443,7 +443,7 @@ int page_commit_copy(uint64_t address, const void *src, uint8_t prot)
     if (enclu(ENCLU_EACCEPTCOPY, &info, address, (uint64_t)src) != SGX_SUCCESS) {
         libos_panic("the host gave a page that is not new (EACCEPTCOPY refused it)");
     }
-    *s = (uint8_t)(PAGE_COMMITTED | prot);
+    *s = (uint8_t)(PAGE_COMMITTED | PAGE_R | PAGE_W | prot);
     return 0;
 }
 

@@ -49,7 +49,8 @@ void page_decommit(uint64_t address, uint64_t size);
 [[nodiscard]] int page_protect(uint64_t address, uint64_t size, uint8_t prot);
 
 /* Commits one page with this content and `prot` in one step, so that no other thread ever sees it
- * half filled (EACCEPTCOPY). `src` is a page-aligned page of ours. Committed already: no change. */
+ * half filled. `src` is a page-aligned page of ours. EACCEPTCOPY adds `prot` to what EAUG gave: the
+ * page can be read and written as well until page_protect. Committed already: no change. */
 [[nodiscard]] int page_commit_copy(uint64_t address, const void *src, uint8_t prot);
 
 /* Committed pages of a range. */

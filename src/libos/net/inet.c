@@ -216,7 +216,12 @@ int inet_create(int family, int type, int protocol, struct socket **ret)
     if (type != SOCK_STREAM_ && type != SOCK_DGRAM_) {
         return -ESOCKTNOSUPPORT;
     }
-    if (protocol != 0 && protocol != (type == SOCK_STREAM_ ? IPPROTO_TCP : IPPROTO_UDP)) {
+    const int usual = type == SOCK_STREAM_ ? IPPROTO_TCP : IPPROTO_UDP;
+
+    if (protocol == 0) {
+        protocol = usual;
+    }
+    if (protocol != usual && !(type == SOCK_DGRAM_ && protocol == IPPROTO_UDPLITE)) {
         return -EPROTONOSUPPORT;
     }
     int fd = host_socket(family, type | SOCK_NONBLOCK_ | SOCK_CLOEXEC_, protocol);
@@ -224,7 +229,7 @@ int inet_create(int family, int type, int protocol, struct socket **ret)
     if (fd < 0) {
         return fd;
     }
-    return inet_new(fd, family, type, type == SOCK_STREAM_ ? IPPROTO_TCP : IPPROTO_UDP, ret);
+    return inet_new(fd, family, type, protocol, ret);
 }
 
 static int inet_bind(struct socket *s, const struct sock_addr *a)
@@ -505,7 +510,8 @@ static bool refused(int level, int option)
     case IPPROTO_IP: return option >= 64; /* netfilter */
     case IPPROTO_IPV6_: /* netfilter; 66 and 67 between them are traffic classes */
         return option == 64 || option == 65 || option == 68 || option == 69 || option == 80;
-    case IPPROTO_UDP: return false;
+    case IPPROTO_UDP:
+    case IPPROTO_UDPLITE: return false;
     default: return true;
     }
 }
