@@ -45,7 +45,7 @@ static inline int scratch_remove(const char *path, const struct stat *st, int ty
     return remove(path);
 }
 
-static char scratch_[] = "/tmp/nacre-app-XXXXXX";
+static char scratch_[64];
 
 /* Programs leave an empty directory or not: everything in it goes at the end. */
 static inline void scratch_leave(void)
@@ -54,9 +54,11 @@ static inline void scratch_leave(void)
     (void)nftw(scratch_, scratch_remove, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-/* Works in a fresh empty directory. */
+/* Works in a fresh empty directory. Its name has the process, so that the runner finds what a program
+ * that was killed left behind. */
 static inline void scratch(void)
 {
+    (void)snprintf(scratch_, sizeof(scratch_), "/tmp/nacre-app-%d-XXXXXX", getpid());
     if (mkdtemp(scratch_) == NULL || chdir(scratch_) < 0) {
         perror("scratch");
         exit(99);

@@ -2,7 +2,6 @@
 /* Copyright 2026 The nacre authors */
 /* clone without a library: the tid words, the flags that must come together, a thread's own exit.
  */
-/* not: musl its wrapper does not see the kernel headers */
 #include <linux/futex.h>
 #include <sched.h>
 #include <sys/mman.h>

@@ -2,7 +2,6 @@
 /* Copyright 2026 The nacre authors */
 /* execveat: from a directory, by descriptor, of a symlink, of a script, of a memfd; and running
  * files that writers have open. The program calls itself round by round. */
-/* not: musl its compiler wrapper has no execveat */
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright 2026 The nacre authors */
 /* dup, dup2, dup3, F_DUPFD, close_range. */
+/* not: musl it has no close_range */
 #include "app.h"
 
 int main(void)

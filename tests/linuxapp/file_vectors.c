@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright 2026 The nacre authors */
 /* readv, writev, preadv2, pwritev2. */
+/* not: musl it has no RWF_APPEND */
 #include <sys/uio.h>
 
 #include "app.h"

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright 2026 The nacre authors */
 /* Futex words on pages that cannot be read, cannot be written, or go away while they are used. */
-/* not: musl its compiler wrapper does not see the kernel headers */
 #include <errno.h>
 #include <linux/futex.h>
 #include <pthread.h>
@@ -17,6 +16,14 @@ static uint32_t *g_word;
 static uint32_t g_good;
 static int g_stop;
 
+static const char *strerrorname_(int e)
+{
+    static char text[16];
+
+    (void)snprintf(text, sizeof(text), "errno %d", e);
+    return text;
+}
+
 static long futex(uint32_t *u, int op, uint32_t v, const void *t, uint32_t *u2, uint32_t v3)
 {
     return syscall(SYS_futex, u, op | FUTEX_PRIVATE_FLAG, v, t, u2, v3);
@@ -24,7 +31,7 @@ static long futex(uint32_t *u, int op, uint32_t v, const void *t, uint32_t *u2, 
 
 static void show(const char *what, const char *page, long r)
 {
-    printf("%s %s: %s\n", page, what, r < 0 ? strerrorname_np(errno) : r == 0 ? "0" : "positive");
+    printf("%s %s: %s\n", page, what, r < 0 ? strerrorname_(errno) : r == 0 ? "0" : "positive");
 }
 
 static void all(const char *page, uint32_t tid)

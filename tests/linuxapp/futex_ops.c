@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright 2026 The nacre authors */
 /* The futex operations libraries use, and their error codes. */
-/* not: musl its compiler wrapper does not see the kernel headers */
 #include <errno.h>
 #include <linux/futex.h>
 #include <pthread.h>

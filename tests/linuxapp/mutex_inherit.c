@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright 2026 The nacre authors */
 /* Priority-inheriting mutexes under contention: exclusion, time-outs, trylock, recursion. */
+/* not: musl a condition with its inheriting mutex hangs natively */
 #include <pthread.h>
 #include <time.h>
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright 2026 The nacre authors */
 /* preadv2 and pwritev2: RWF_* flags, offset -1, iovec limits. */
+/* not: musl it has no RWF_APPEND */
 #include <sys/uio.h>
 
 #include "app.h"

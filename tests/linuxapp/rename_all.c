@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright 2026 The nacre authors */
 /* rename in every combination that matters. */
+/* not: musl it has no renameat2 */
 #include "app.h"
 
 int main(void)

@@ -27,7 +27,9 @@ COMPILE = {
     "dynamic": ["gcc", "-O1", "-D_GNU_SOURCE", "-pthread"] + WARN,
     "static": ["gcc", "-O1", "-D_GNU_SOURCE", "-pthread", "-static"] + WARN,
     "static-pie": ["gcc", "-O1", "-D_GNU_SOURCE", "-pthread", "-static-pie", "-fPIE"] + WARN,
-    "musl": ["musl-gcc", "-O1", "-D_GNU_SOURCE", "-pthread", "-static"],
+    # the kernel's headers come behind musl's own
+    "musl": ["musl-gcc", "-O1", "-D_GNU_SOURCE", "-pthread", "-static", "-idirafter", "/usr/include",
+             "-idirafter", "/usr/include/x86_64-linux-gnu"],
 }
 ENV = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/", "LC_ALL": "C", "TZ": "UTC"}
 TIMEOUT = 60
@@ -67,14 +69,18 @@ class Program:
         return r.stderr[-2000:] if r.returncode else None
 
     def run(self, prefix):
-        try:
-            r = subprocess.run(prefix + [self.binary] + self.args, env=self.env, input=self.stdin,
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd="/",
-                               timeout=TIMEOUT, check=False)
-        except subprocess.TimeoutExpired as e:
-            return "timeout", e.stdout or b"", e.stderr or b""
-        code = r.returncode if r.returncode >= 0 else 128 - r.returncode
-        return code, r.stdout, r.stderr
+        with subprocess.Popen(prefix + [self.binary] + self.args, env=self.env, stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd="/") as p:
+            try:
+                out, err = p.communicate(self.stdin, TIMEOUT)
+                code = p.returncode if p.returncode >= 0 else 128 - p.returncode
+            except subprocess.TimeoutExpired:
+                p.kill()
+                out, err = p.communicate()
+                code = "timeout"
+        for left in glob.glob(f"/tmp/nacre-app-{p.pid}-*"):  # of a program that did not end by itself
+            shutil.rmtree(left, ignore_errors=True)
+        return code, out, err
 
 
 def one(program, nacre, options):

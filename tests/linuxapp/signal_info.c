@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright 2026 The nacre authors */
 /* siginfo of every way to send a signal within a process. */
+/* not: musl it has no pthread_sigqueue */
 #include <pthread.h>
 #include <signal.h>
 #include <sys/syscall.h>

@@ -2,6 +2,7 @@
 /* Copyright 2026 The nacre authors */
 /* Threads that send each other real-time signals as fast as they can: none is lost, none is
  * invented, and their values come in order from each sender. */
+/* not: musl it has no pthread_sigqueue */
 #include <pthread.h>
 #include <signal.h>
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright 2026 The nacre authors */
 /* signalfd, timerfd, eventfd and a pipe in one epoll loop, as event libraries do it. */
+/* not: musl it has no pthread_sigqueue */
 #include <pthread.h>
 #include <signal.h>
 #include <sys/epoll.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright 2026 The nacre authors */
+/* not: musl natively the signal of the child of vfork ends the parent */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright 2026 The nacre authors */
 /* statx: masks and fields. */
+/* not: musl it has no statx */
 #include "app.h"
 
 int main(void)
