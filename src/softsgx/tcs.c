@@ -117,6 +117,8 @@ void soft_tcs_remove(struct sgx_enclave *e, uint32_t slot)
 
     soft_gs_unregister(e, t);
     soft_lock(&soft_locks.tcs);
+    /* In a forked child: threads of the parent were inside, and do not exist here. */
+    __atomic_store_n(&t->owner, NULL, __ATOMIC_RELEASE);
     t->enclave = NULL;
     t->linear = 0;
     t->cssa = tcs_free_head;
