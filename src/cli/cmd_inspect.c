@@ -12,6 +12,7 @@
 #include "cli/reference.h"
 #include "cli/sealed_args.h"
 #include "core/hex.h"
+#include "image/leftovers.h"
 #include "policy/text.h"
 
 static const char *result_text(enum image_result r)
@@ -183,6 +184,7 @@ static int inspect(const char *image, const char *key_file, bool json, bool mren
     if (r == 0 && key_file != NULL) {
         r = sealed_read_key(key_file, &key, err);
     }
+    r = r < 0 ? r : img_leftovers_on_signals(err);
     r = r < 0 ? r : image_facts_read(reference, key != NULL ? key->data : NULL, &f, err);
     if (r < 0) {
         return sealed_exit(r);

@@ -49,6 +49,8 @@ struct convert_store {
 /* As convert_options.store_session. */
 [[nodiscard]] int convert_store_session(void *ctx, const struct pol_session *session,
                                         struct error **err);
+/* There is an image now: its session file stays whatever happens. */
+void convert_store_keep(struct convert_store *s);
 /* Takes back the file of a conversion that failed. */
 void convert_store_undo(struct convert_store *s);
 void convert_store_done(struct convert_store *s);

@@ -27,6 +27,7 @@
 #include "convert/convert.h"
 #include "convert/session.h"
 #include "core/hex.h"
+#include "image/leftovers.h"
 #include "policy/text.h"
 #include "sign/key_file.h"
 #include "sign/sigstruct.h"
@@ -557,7 +558,8 @@ int convert_run(const char *program, struct convert_args *a, struct error **err)
         return e == -EINVAL ? CLI_USAGE : CLI_FAILED;
     }
     r.store = (struct convert_store){.a = a, .full_name = r.full_name, .namespace = r.o.namespace};
-    e = find_files(&r, err);
+    e = img_leftovers_on_signals(err);
+    e = e < 0 ? e : find_files(&r, err);
     e = e < 0 ? e : choose_sign_key(&r, err);
     r.o.sign_key = r.key;
     e = e < 0 ? e : make_security(&r, err);
@@ -576,6 +578,7 @@ int convert_run(const char *program, struct convert_args *a, struct error **err)
         convert_store_undo(&r.store);
         return e == -ENOEXEC ? CLI_FAILED : sealed_exit(e);
     }
+    convert_store_keep(&r.store);
     if (a->json) {
         return print_json(&r, &res) < 0 ? CLI_FAILED : CLI_OK;
     }

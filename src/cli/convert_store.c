@@ -16,6 +16,7 @@
 #include "cli/convert_args.h"
 #include "core/ct.h"
 #include "core/hex.h"
+#include "image/leftovers.h"
 #include "policy/policy.h"
 
 #define SESSION_HEAD POL_COMPLETE_MARK "# It holds the sealing key of the image: keep it secret.\n"
@@ -75,6 +76,9 @@ static int write_file(struct convert_store *s, const char *text, struct error **
                                                                  0600, err);
     ct_wipe(whole, strlen(whole));
     s->written = r == 0;
+    if (s->written && strcmp(s->path, "-") != 0) {
+        img_leftover_add(s->path); /* until there is an image that needs it */
+    }
     return r;
 }
 
@@ -200,6 +204,13 @@ int convert_store_session(void *ctx, const struct pol_session *given, struct err
         r = upload(s, &session, err);
     }
     return r;
+}
+
+void convert_store_keep(struct convert_store *s)
+{
+    if (s->written) {
+        img_leftover_drop(s->path);
+    }
 }
 
 void convert_store_undo(struct convert_store *s)

@@ -3,7 +3,6 @@
 #include "cli/image_facts.h"
 
 #include <errno.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 #include "core/ct.h"
 #include "core/sha256.h"
 #include "image/bundle_read.h"
+#include "image/leftovers.h"
 #include "image/unseal.h"
 #include "sign/sigstruct.h"
 
@@ -25,16 +25,11 @@ const char *const image_check_names[CHECK_COUNT] = {
     [CHECK_BLOCKS] = "blocks",       [CHECK_SESSION] = "session",
 };
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)remove(path);
-    return 0;
-}
-
 void image_facts_done(struct image_facts *f)
 {
     if (f->dir != NULL) {
-        (void)nftw(f->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+        img_remove_all(f->dir);
+        img_leftover_drop(f->dir);
     }
     free(f->dir);
     free(f->libos);
@@ -94,6 +89,7 @@ static int extract(struct image_facts *f, const struct img_source *source, struc
         free(TAKE_PTR(f->dir));
         return error_set_errno(err, e, "cannot create a directory in TMPDIR");
     }
+    img_leftover_add(f->dir);
     return img_bundle_extract(source, f->dir, &silent, err);
 }
 

@@ -3,24 +3,19 @@
 #include "convert/target.h"
 
 #include <errno.h>
-#include <ftw.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/alloc.h"
+#include "image/leftovers.h"
 #include "image/store.h"
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)remove(path);
-    return 0;
-}
 
 void target_done(struct target *t)
 {
     if (t->scratch != NULL) {
-        (void)nftw(t->scratch, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+        img_remove_all(t->scratch);
+        img_leftover_drop(t->scratch);
     }
     free(t->path);
     free(t->tag);
@@ -83,6 +78,7 @@ static int take_remote(struct target *t, const char *reference, struct error **e
         free(TAKE_PTR(t->scratch));
         return r;
     }
+    img_leftover_add(t->scratch);
     t->kind = IMG_OUT_OCI_DIR;
     t->reference = strdup(reference);
     t->tag = strdup("image");

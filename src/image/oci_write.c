@@ -3,7 +3,6 @@
 #include "image/oci_write.h"
 
 #include <errno.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +15,7 @@
 #include "core/ct.h"
 #include "core/hex.h"
 #include "image/layer_write.h"
+#include "image/leftovers.h"
 #include "image/out_file.h"
 
 #define HEX_SIZE (2 * SHA256_SIZE + 1)
@@ -298,12 +298,6 @@ static int fill_dir(const struct img_out_image *im, const char *dir, struct img_
     return r == 0 ? store(dir, "oci-layout", "{\"imageLayoutVersion\":\"1.0.0\"}", err) : r;
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)remove(path);
-    return 0;
-}
-
 static int write_dir(const struct img_out_image *im, struct img_out_digests *res,
                      struct error **err)
 {
@@ -321,6 +315,7 @@ static int write_dir(const struct img_out_image *im, struct img_out_digests *res
     if (mkdtemp(tmp) == NULL) {
         return error_set_errno(err, errno, "cannot create a directory beside %s", im->path);
     }
+    img_leftover_add(tmp);
     r = fill_dir(im, tmp, res, err);
     if (r == 0 && im->ready != NULL) {
         r = im->ready(im->ready_ctx, err);
@@ -328,8 +323,9 @@ static int write_dir(const struct img_out_image *im, struct img_out_digests *res
     if (r == 0 && rename(tmp, im->path) < 0) {
         r = error_set_errno(err, errno, "cannot name %s", im->path);
     }
+    img_leftover_drop(tmp);
     if (r < 0) {
-        (void)nftw(tmp, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+        img_remove_all(tmp);
     }
     return r;
 }

@@ -4,7 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "image/leftovers.h"
 #include "image/tar.h"
 
 #define LINKS_MAX 8u
@@ -41,12 +42,6 @@ struct img_store {
     size_t opened_count;
 };
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)remove(path);
-    return 0;
-}
-
 struct img_store *img_store_free(struct img_store *s)
 {
     if (s == NULL) {
@@ -62,7 +57,8 @@ struct img_store *img_store_free(struct img_store *s)
     }
     closep(&s->fd);
     if (s->owned) {
-        (void)nftw(s->path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+        img_remove_all(s->path);
+        img_leftover_drop(s->path);
     }
     free(s->members);
     free(s->opened);
@@ -395,16 +391,23 @@ static int run_skopeo(const char *from, const char *to, const char *what, struct
                     (char[]){"amd64"},   strdup(from),
                     strdup(to),          NULL};
     posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t none;
     int status = 0;
     pid_t pid;
     int e;
 
-    e = posix_spawn_file_actions_init(&actions);
+    (void)sigemptyset(&none); /* ours may be blocked: see leftovers.h */
+    e = posix_spawnattr_init(&attributes);
+    e = e != 0 ? e : posix_spawnattr_setsigmask(&attributes, &none);
+    e = e != 0 ? e : posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+    e = e != 0 ? e : posix_spawn_file_actions_init(&actions);
     if (e == 0) {
         /* Our standard output is for results alone. */
         e = posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
-        e = e != 0 ? e : posix_spawnp(&pid, argv[0], &actions, NULL, argv, environ);
+        e = e != 0 ? e : posix_spawnp(&pid, argv[0], &actions, &attributes, argv, environ);
         (void)posix_spawn_file_actions_destroy(&actions);
+        (void)posix_spawnattr_destroy(&attributes);
     }
     free(argv[7]);
     free(argv[8]);
@@ -444,6 +447,7 @@ int img_store_fetch(const char *reference, struct img_store **ret, struct error 
     if (mkdtemp(dir) == NULL) {
         return error_set_errno(err, errno, "cannot create a directory for %s in TMPDIR", reference);
     }
+    img_leftover_add(dir);
     if (asprintf(&target, "oci:%s:image", dir) < 0) {
         target = NULL;
         r = error_set_errno(err, ENOMEM, "fetching %s", reference);
@@ -454,7 +458,8 @@ int img_store_fetch(const char *reference, struct img_store **ret, struct error 
         r = img_store_open(dir, /*owned=*/true, ret, err);
     }
     if (r < 0) {
-        (void)nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+        img_remove_all(dir);
+        img_leftover_drop(dir);
     }
     return r;
 }

@@ -3,8 +3,11 @@
 """nacre convert, whole images: what comes out, what stays out of sight, what is refused."""
 import json
 import os
+import shutil
+import signal
 import stat
 import subprocess
+import time
 import unittest
 
 from convert_util import LOADER, NACRE, PIN, ConvertCase, run, sealing_key, small_layer
@@ -313,6 +316,72 @@ class Convert(ConvertCase):
                 code, _, err = run(NACRE, "seal", "--from", to, "--key-out", self.path("k" + to[0]),
                                    self.path("again"), env=self.env)
                 self.assertEqual(code, 0, err)
+
+    def big_source(self):
+        return self.source([small_layer().add("big", data=os.urandom(40 << 20)).bytes()], name="big",
+                           compress="none")
+
+    def test_stopped_and_killed_conversions_leave_nothing(self):
+        source = self.big_source()
+        before = set(os.listdir(self.dir)) | {"state"}
+        for sig in (signal.SIGTERM, signal.SIGINT, signal.SIGKILL):
+            for delay in (0.05, 0.15, 0.3):
+                p = subprocess.Popen([NACRE, "convert", "--from", source, "--command", "/bin/sh", "--to",
+                                      "oci:out", "--cas-pin", PIN, "--session-out", "session.yml"],
+                                     cwd=self.dir, stdout=subprocess.DEVNULL,
+                                     stderr=subprocess.DEVNULL, env={**os.environ, **self.env})
+                time.sleep(delay)
+                p.send_signal(sig)
+                if p.wait(30) != -sig:
+                    self.assertEqual(p.returncode, 0)  # it was faster
+                    shutil.rmtree(self.path("out"))
+                    os.unlink(self.path("session.yml"))
+                    continue
+                left = set(os.listdir(self.dir)) - before
+                if sig == signal.SIGKILL:
+                    # Nothing can tidy up then; nothing has a final name, and the next run is not hindered.
+                    self.assertFalse(os.path.exists(self.path("out")), left)
+                    for n in left:
+                        shutil.rmtree(self.path(n), ignore_errors=True)
+                    if os.path.exists(self.path("session.yml")):
+                        os.unlink(self.path("session.yml"))
+                else:
+                    self.assertEqual(left, set())
+
+    @unittest.skipIf(os.geteuid() != 0, "mounting a small disk needs root")
+    def test_a_full_disk(self):
+        source = self.big_source()
+        os.mkdir(self.path("full"))
+        for size in ("1m", "45m", "60m"):  # before, while sealing, while writing the layer
+            subprocess.run(["mount", "-t", "tmpfs", "-o", "size=" + size, "none", self.path("full")],
+                           check=True)
+            try:
+                code, out, err = self.convert("--from", source, "--command", "/bin/sh",
+                                              to="oci:" + self.path("full", "out"))
+                self.assertEqual((code, out), (1, ""), err)
+                self.assertIn("No space left", err)
+                self.assertEqual(os.listdir(self.path("full")), [])
+                self.assertFalse(os.path.exists(self.path("session.yml")))
+            finally:
+                subprocess.run(["umount", self.path("full")], check=True)
+
+    def test_layers_that_are_wrong(self):
+        good = small_layer().bytes()
+        for name, kw, layers, code, words in (
+                ("digest", {"diff_ids": ["sha256:" + "0" * 64]}, [good], 3, "was promised"),
+                ("arch", {"arch": "arm64"}, [good], 1, "linux/arm64"),
+                ("cut", {"compress": "none"}, [good[:5000]], 3, "layer 1"),
+                ("dots", {}, [Layer().add("../evil", data=b"x").bytes()], 1, "'..'"),
+                ("outlink", {}, [Layer().symlink("a", "../..").add("a/x", data=b"x").bytes()], 1,
+                 "leaves the image"),
+                ("hardlink", {}, [Layer().hardlink("a", "nope").bytes()], 1, "hard link")):
+            with self.subTest(name=name):
+                got, out, err = self.convert("--from", self.source(layers, name=name, **kw), "--command",
+                                             "/bin/sh")
+                self.assertEqual((got, out), (code, ""), err)
+                self.assertIn(words, err)
+                self.assertFalse(os.path.exists(self.path("out")))
+                self.assertFalse(os.path.exists(self.path("session.yml")))
 
     def test_names_derived_from_the_destination(self):
         out, _ = self.convert_ok("--from", self.source(), "--command", "/bin/sh",
