@@ -46,7 +46,8 @@ struct agent_start {
  *   volume=NAME           a file with this sealed image can be had
  *   env=NAME=VALUE        only names the manifest lets the host set */
 #define AGENT_GET_HINTS    AGENT_IOC(2, struct agent_buffer)
-/* A quote of this enclave over 64 bytes, which begin as abi/report_data.h says. -ENODEV: this host has nothing that quotes. */
+/* A quote of this enclave over 64 bytes, which begin as abi/report_data.h says. -ENODEV: this host
+ * has nothing that quotes. */
 #define AGENT_GET_QUOTE    AGENT_IOC(3, struct agent_quote)
 /* Applies a record and runs the application in place of the agent. Does not return then; when it
  * does, the message says why. -EPERM: an earlier record went wrong half-way, nothing more can be

@@ -286,7 +286,7 @@ static bool names(const json_t *list, const char *variable)
     for (size_t i = 0; i < json_array_size(list); i++) {
         const char *name = json_string_value(json_array_get(json_array_get(list, i), 0));
 
-        if (strlen(name) == len && memcmp(name, variable, len) == 0) {
+        if (strncmp(name, variable, len) == 0 && name[len] == '\0') {
             return true;
         }
     }

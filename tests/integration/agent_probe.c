@@ -200,7 +200,7 @@ int main(int argc, char **argv)
     const char *what = argc > 1 ? argv[1] : "";
 
     if (strcmp(what, "closed") == 0) {
-        return closed(argv[0], argc > 2 ? atoi(argv[2]) : 1);
+        return closed(argv[0], argc > 2 ? (int)strtol(argv[2], NULL, 10) : 1);
     }
     if (strcmp(what, "show") == 0) {
         int r = 0;
@@ -211,7 +211,7 @@ int main(int argc, char **argv)
         return r;
     }
     if (strcmp(what, "exit") == 0) {
-        return atoi(argv[2]);
+        return (int)strtol(argv[2], NULL, 10);
     }
     if (strcmp(what, "write") == 0) {
         int fd = open(argv[2], O_WRONLY | O_CREAT | O_TRUNC, 0644);

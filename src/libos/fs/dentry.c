@@ -448,7 +448,12 @@ int dentry_anonymous(struct inode *inode, const char *name, struct dentry **ret)
 
 int dentry_make_root(struct superblock *sb, struct dentry **ret)
 {
-    return dentry_anonymous(inode_get(sb->root), "/", ret);
+    int r = dentry_anonymous(inode_get(sb->root), "/", ret);
+
+    if (r < 0) {
+        inode_put(sb->root);
+    }
+    return r;
 }
 
 void dcache_shrink(struct superblock *sb)

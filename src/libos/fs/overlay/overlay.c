@@ -535,6 +535,9 @@ int overlay_create(struct superblock *lower, struct superblock **ret)
         r = wrap(s, lower->root, &sb->root);
     }
     if (r < 0) {
+        if (s != NULL) {
+            super_free(s->upper);
+        }
         kfree(s);
         kfree(sb);
         return r;

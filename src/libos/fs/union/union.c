@@ -151,7 +151,8 @@ static int union_lookup(struct inode *dir, const struct qstr *name, struct inode
     if (above == NULL || (S_ISDIR(above->mode) && !hides_below(above))) {
         r = lookup_in(u->below, name, &below);
     }
-    if (above != NULL && (r < 0 || (below != NULL && !S_ISDIR(below->mode)))) {
+    /* A host that answers with an error takes its own names away, not the image's. */
+    if (above != NULL && r != -ENOMEM && (r < 0 || (below != NULL && !S_ISDIR(below->mode)))) {
         inode_put(below);
         below = NULL;
         r = 0;
