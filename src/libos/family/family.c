@@ -6,6 +6,7 @@
 #include "core/ct.h"
 #include "libos/family/home.h"
 #include "libos/family/rpc_internal.h"
+#include "libos/family/share.h"
 
 enum family_role g_family_role;
 
@@ -124,6 +125,7 @@ int family_become_owner(void)
     family_serve(FAMILY_OP_new_member, serve_new_member);
     family_serve(FAMILY_OP_forget_member, serve_forget_member);
     home_start();
+    share_start();
     return owner_start();
 }
 

@@ -13,6 +13,7 @@
 #include "libos/family/home.h"
 #include "libos/fs/dirindex.h"
 #include "libos/fs/notify.h"
+#include "libos/fs/overlay/overlay.h"
 
 static void put_inode(struct inode **inode)
 {
@@ -42,6 +43,9 @@ int home_attr(struct family_request *q, struct inode *inode, bool grant)
     a.inode_flags = inode->flags;
     a.sb_flags = inode->sb->flags;
     a.seals = inode->seals;
+    if (overlay_is(inode->sb) && overlay_untouched(inode) != NULL) {
+        a.lower_ino = overlay_untouched(inode)->ino;
+    }
     a.dev = st.dev;
     a.ino = st.ino;
     a.rdev = st.rdev;
@@ -618,8 +622,65 @@ static int64_t serve_statfs(struct family_request *q)
     return r;
 }
 
+/* ---- what still is as in the lower file system ---- */
+
+static void about_to_touch(struct superblock *sb, uint64_t ino)
+{
+    static uint64_t g_value;
+    struct wire_touched t = {.dev = sb->dev, .ino = ino};
+
+    t.value = __atomic_add_fetch(&g_value, 1, __ATOMIC_RELAXED);
+    family_notify_all(FAMILY_EVENT_touched, &t, sizeof(t), t.value);
+}
+
+struct find_super {
+    uint64_t dev;
+    struct superblock *sb;
+};
+
+static void match_super(const struct mount *m, void *arg)
+{
+    struct find_super *f = arg;
+
+    if (m->sb->dev == f->dev && overlay_is(m->sb)) {
+        f->sb = m->sb;
+    }
+}
+
+static int64_t serve_touched(struct family_request *q)
+{
+    struct find_super f = {0};
+    uint64_t from;
+    size_t n;
+
+    if (cursor_u64le(&q->body, &f.dev) < 0 || cursor_u64le(&q->body, &from) < 0) {
+        return -EBADMSG;
+    }
+    mount_for_each(match_super, &f);
+    if (f.sb == NULL) {
+        return 0;
+    }
+    n = overlay_touched(f.sb, from, (uint64_t *)(void *)q->answer, q->cap / sizeof(uint64_t));
+    q->answer_size = n * sizeof(uint64_t);
+    return (int64_t)n;
+}
+
+static int64_t serve_away(struct family_request *q)
+{
+    uint32_t away;
+
+    if (cursor_u32le(&q->body, &away) < 0) {
+        return -EBADMSG;
+    }
+    family_away(q->member, away != 0);
+    return 0;
+}
+
 void home_names_start(void)
 {
+    overlay_set_watcher(about_to_touch);
+    family_serve(FAMILY_OP_touched, serve_touched);
+    family_serve(FAMILY_OP_away, serve_away);
     family_serve(FAMILY_OP_lookup, serve_lookup);
     family_serve(FAMILY_OP_create, serve_create);
     family_serve(FAMILY_OP_tmpfile, serve_tmpfile);

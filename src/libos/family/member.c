@@ -378,6 +378,19 @@ static void hear_events(void *arg)
     __atomic_store_n(&s->ended, 1, __ATOMIC_RELEASE);
 }
 
+void family_hear_pending(void)
+{
+    struct side *s = __atomic_load_n(&g_side, __ATOMIC_ACQUIRE);
+    uint8_t *p = NULL;
+    size_t size = 0;
+
+    while (s != NULL && channel_receive(&s->events, CHANNEL_NOWAIT, &p, &size) > 0) {
+        if (take_event(p, size) < 0) {
+            return; /* the service thread will find the channel broken */
+        }
+    }
+}
+
 int family_ack(uint64_t value)
 {
     const struct ack_message message = {.value = value};

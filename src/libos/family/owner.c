@@ -58,7 +58,9 @@ struct owner {
     family_gone_hook hooks[FAMILY_HOOKS_MAX];
     uint32_t hook_count;
     family_ack_handler ack;
-    uint8_t *answer; /* FAMILY_ANSWER_MAX, of the serving thread */
+    uint32_t awaiting; /* threads that wait for acknowledgements */
+    struct waitq acks; /* woken by acknowledgements and ends */
+    uint8_t *answer;   /* FAMILY_ANSWER_MAX, of the serving thread */
 };
 static struct owner g_owner = {
     .listener = -1, .calls_epoll = -1, .events_epoll = -1, .stop_fd = -1};
@@ -329,6 +331,7 @@ static void member_end(struct member *m)
         return;
     }
     cancel_all(m);
+    waitq_wake_all(&g_owner.acks, 0);
     mutex_lock(&g_owner.lock);
     list_remove(&m->node);
     g_owner.count--;
@@ -478,6 +481,8 @@ static void hear_ready(uint32_t id)
         r = channel_receive(&m->events, CHANNEL_NOWAIT, &p, &size);
         if (r > 0 && size == sizeof(ack)) {
             __builtin_memcpy(&ack, p, sizeof(ack));
+            __atomic_store_n(&m->acked, MAX(ack.value, m->acked), __ATOMIC_RELEASE);
+            waitq_wake_all(&g_owner.acks, 0);
             if (g_owner.ack != NULL) {
                 g_owner.ack(m->id, ack.value);
             }
@@ -665,7 +670,11 @@ static void serve_loop(int epoll, bool calls)
 
         freeze_rest_begin();
         n = host_epoll_wait(epoll, events, ROUND, -1);
-        freeze_rest_end();
+        if (!calls && __atomic_load_n(&g_owner.awaiting, __ATOMIC_SEQ_CST) != 0) {
+            freeze_rest_end_busy(); /* who waits for acknowledgements cannot go to the gate */
+        } else {
+            freeze_rest_end();
+        }
         if (n < 0) {
             park_take_host_signals();
             if (n != -EINTR) {
@@ -797,6 +806,7 @@ int owner_start(void)
     if (family_role() == FAMILY_ALONE) {
         if (o->members.next == NULL) {
             list_init(&o->members);
+            waitq_init(&o->acks);
         }
         r = start_locked(o);
         if (r < 0) {
@@ -836,6 +846,86 @@ int family_notify(uint32_t member, enum family_event event, const void *p, size_
     }
     member_put(m);
     return r;
+}
+
+/* ---- telling everybody ---- */
+
+static bool acknowledged(const struct member *m, uint64_t ack)
+{
+    return __atomic_load_n(&m->gone, __ATOMIC_ACQUIRE) != 0 ||
+           __atomic_load_n(&m->away, __ATOMIC_ACQUIRE) != 0 ||
+           __atomic_load_n(&m->acked, __ATOMIC_ACQUIRE) >= ack;
+}
+
+static void await_ack(const struct member *m, uint64_t ack)
+{
+    struct waiter w;
+
+    (void)__atomic_add_fetch(&g_owner.awaiting, 1, __ATOMIC_SEQ_CST);
+    waiter_init(&w);
+    waitq_add(&g_owner.acks, &w);
+    while (!acknowledged(m, ack) && !thread_must_end()) {
+        (void)!thread_wait_uninterruptible(WAIT_FOREVER);
+    }
+    waitq_remove(&w);
+    (void)__atomic_sub_fetch(&g_owner.awaiting, 1, __ATOMIC_SEQ_CST);
+}
+
+/* The next member after number `id` that hears events, with a reference. */
+static struct member *next_member(uint32_t id)
+{
+    struct member *found = NULL;
+
+    mutex_lock(&g_owner.lock);
+    list_for_each (it, &g_owner.members) {
+        struct member *m = list_entry(it, struct member, node);
+
+        if (m->id > id && __atomic_load_n(&m->have_events, __ATOMIC_ACQUIRE) != 0 &&
+            (found == NULL || m->id < found->id)) {
+            found = m;
+        }
+    }
+    if (found != NULL) {
+        (void)member_get(found);
+    }
+    mutex_unlock(&g_owner.lock);
+    return found;
+}
+
+void family_notify_all(enum family_event event, const void *p, size_t size, uint64_t ack)
+{
+    uint32_t last = 0; /* who comes after the telling has nothing to acknowledge */
+    uint32_t id = 0;
+    struct member *m;
+
+    if (family_role() != FAMILY_OWNER) {
+        return;
+    }
+    while ((m = next_member(id)) != NULL) {
+        id = m->id;
+        if (family_notify(id, event, p, size) == 0) {
+            last = id;
+        }
+        member_put(m);
+    }
+    id = 0;
+    while ((m = next_member(id)) != NULL && m->id <= last) {
+        id = m->id;
+        await_ack(m, ack);
+        member_put(m);
+    }
+    member_put(m);
+}
+
+void family_away(uint32_t member, bool away)
+{
+    struct member *m = member_find(member);
+
+    if (m != NULL) {
+        __atomic_store_n(&m->away, away ? 1 : 0, __ATOMIC_RELEASE);
+        waitq_wake_all(&g_owner.acks, 0);
+        member_put(m);
+    }
 }
 
 void owner_reset(void)

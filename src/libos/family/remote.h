@@ -20,11 +20,15 @@ void remote_start(void);
 /* A file system of the owner's, seen from here. `like`: what it was before the fork. */
 [[nodiscard]] int remote_super(const struct superblock *like, struct superblock **ret);
 bool remote_is_super(const struct superblock *sb);
-/* The inode of a handle that was granted once; attributes are taken from `like`. */
+/* The inode of a handle that was granted once; attributes are taken from `like`. `lower`: what it
+ * still is in all respects here (borrowed), or NULL. */
 [[nodiscard]] int remote_inode_adopt(struct superblock *sb, uint32_t handle,
-                                     const struct inode *like, struct inode **ret);
-/* The owner's handle of a remote inode. */
-uint32_t remote_inode_handle(const struct inode *inode);
+                                     const struct inode *like, struct inode *lower,
+                                     struct inode **ret);
+/* The owner's handle of a remote inode; 0 when the owner does not find it (any more). */
+uint32_t remote_inode_handle(struct inode *inode);
+/* Once a file system is turned: what of it the owner says has changed. */
+[[nodiscard]] int remote_super_sync(struct superblock *sb);
 
 /* Makes `f`, which nobody else uses at the moment, lead to an open file of the owner's. What it was
  * before is left as it is. */

@@ -7,7 +7,7 @@
  * not lost.
  */
 
-#include "libos/family/remote.h"
+#include "libos/family/remote_internal.h"
 #include "libos/family/rpc.h"
 #include "libos/fs/locks.h"
 #include "libos/mm/kmem.h"
@@ -17,14 +17,6 @@
 #define BUCKETS  1024u
 #define IO_CHUNK ((size_t)120 << 10)
 
-struct rinode {
-    struct inode inode;
-    struct rinode *next; /* same bucket */
-    uint32_t handle;
-    uint32_t grants;
-    uint32_t locked; /* bits by enum lock_kind: we set such locks */
-};
-
 static const struct inode_ops g_remote_ops;
 
 static struct spinlock g_table_lock;
@@ -32,14 +24,11 @@ static struct rinode *g_table[BUCKETS];
 /* Whoever waits for a lock of any file: locks are rare, and a wake for nothing is harmless. */
 static struct waitq g_lock_waiters;
 
-static struct rinode *remote_of(struct inode *inode)
+uint32_t remote_inode_handle(struct inode *inode)
 {
-    return container_of(inode, struct rinode, inode);
-}
+    uint32_t handle = 0;
 
-uint32_t remote_inode_handle(const struct inode *inode)
-{
-    return ((const struct rinode *)(const void *)inode)->handle; /* the first member */
+    return rinode_handle(rinode_of(inode), &handle) < 0 ? 0 : handle;
 }
 
 int64_t remote_ask(uint32_t op, const void *request, size_t size, void *answer, size_t cap,
@@ -74,7 +63,9 @@ static void take_attr(struct inode *inode, const struct wire_attr *a)
     inode->uid = a->uid;
     inode->gid = a->gid;
     inode->nlink = a->nlink;
-    inode->flags = a->inode_flags & ~INODE_VOLATILE;
+    /* names of a directory that somebody may change are asked for at every walk */
+    inode->flags = (a->inode_flags & ~INODE_VOLATILE) |
+                   (S_ISDIR(a->mode) && !rinode_untouched(rinode_of(inode)) ? INODE_VOLATILE : 0);
     inode->seals = a->seals;
     inode->rdev = a->rdev;
     inode->size = a->size;
@@ -91,13 +82,12 @@ static struct rinode **bucket_of(uint32_t handle)
     return &g_table[handle % BUCKETS];
 }
 
-/* A reference, unless the last one went already. */
-static bool try_get(struct inode *inode)
+bool rinode_try_get(struct rinode *r)
 {
-    uint32_t n = __atomic_load_n(&inode->refs.count, __ATOMIC_RELAXED);
+    uint32_t n = __atomic_load_n(&r->inode.refs.count, __ATOMIC_RELAXED);
 
     while (n != 0) {
-        if (__atomic_compare_exchange_n(&inode->refs.count, &n, n + 1, false, __ATOMIC_ACQ_REL,
+        if (__atomic_compare_exchange_n(&r->inode.refs.count, &n, n + 1, false, __ATOMIC_ACQ_REL,
                                         __ATOMIC_RELAXED)) {
             return true;
         }
@@ -109,7 +99,7 @@ static bool try_get(struct inode *inode)
 static struct rinode *find(uint32_t handle)
 {
     for (struct rinode *r = *bucket_of(handle); r != NULL; r = r->next) {
-        if (r->handle == handle && try_get(&r->inode)) {
+        if (r->handle == handle && rinode_try_get(r)) {
             return r;
         }
     }
@@ -123,18 +113,45 @@ static void give_back(uint32_t handle, uint32_t grants)
     (void)!remote_ask(FAMILY_OP_drop, &g, sizeof(g), NULL, 0, NULL);
 }
 
+struct rinode *rinode_alloc(struct superblock *sb, uint64_t ino, const struct inode_new *what)
+{
+    struct rinode *r = kzalloc(sizeof(*r));
+
+    if (r != NULL) {
+        inode_init(&r->inode, sb, &g_remote_ops, ino, what);
+    }
+    return r;
+}
+
+void rinode_set_handle(struct rinode *r, uint32_t handle)
+{
+    bool first = false;
+
+    spin_lock(&g_table_lock);
+    if (r->handle == 0) {
+        r->handle = handle;
+        r->grants = 1;
+        r->next = *bucket_of(handle);
+        *bucket_of(handle) = r;
+        first = true;
+    }
+    spin_unlock(&g_table_lock);
+    if (!first) {
+        give_back(handle, 1);
+    }
+}
+
 /* The inode of a grant that just came. */
 static int inode_for(struct superblock *sb, uint32_t handle, uint64_t ino,
                      const struct inode_new *what, struct rinode **ret)
 {
-    struct rinode *fresh = kzalloc(sizeof(*fresh));
+    struct rinode *fresh = rinode_alloc(sb, ino, what);
     struct rinode *r;
 
     if (fresh == NULL) {
         give_back(handle, 1);
         return -ENOMEM;
     }
-    inode_init(&fresh->inode, sb, &g_remote_ops, ino, what);
     fresh->handle = handle;
     spin_lock(&g_table_lock);
     r = find(handle);
@@ -175,7 +192,7 @@ int remote_inode_granted(struct superblock *sb, const struct wire_attr *a, struc
 }
 
 int remote_inode_adopt(struct superblock *sb, uint32_t handle, const struct inode *like,
-                       struct inode **ret)
+                       struct inode *lower, struct inode **ret)
 {
     const struct inode_new what = {
         .mode = like->mode, .uid = like->uid, .gid = like->gid, .rdev = like->rdev};
@@ -197,25 +214,40 @@ int remote_inode_adopt(struct superblock *sb, uint32_t handle, const struct inod
     }
     r->inode.nlink = like->nlink;
     r->inode.size = like->size;
-    r->inode.flags = like->flags & ~INODE_VOLATILE;
     r->inode.seals = like->seals;
+    if (lower != NULL) {
+        lower_adopt(r, lower);
+    }
+    r->inode.flags = (like->flags & ~INODE_VOLATILE) |
+                     (S_ISDIR(like->mode) && !rinode_untouched(r) ? INODE_VOLATILE : 0);
     *ret = &r->inode;
     return 0;
 }
 
 static void remote_evict(struct inode *inode)
 {
-    struct rinode *r = remote_of(inode);
-    struct rinode **link = bucket_of(r->handle);
+    struct rinode *r = rinode_of(inode);
+    struct rinode **link;
 
+    lower_forget(r);
     spin_lock(&g_table_lock);
-    while (*link != r) {
-        link = &(*link)->next;
+    if (r->handle != 0) {
+        link = bucket_of(r->handle);
+        while (*link != r) {
+            link = &(*link)->next;
+        }
+        *link = r->next;
     }
-    *link = r->next;
     spin_unlock(&g_table_lock);
-    give_back(r->handle, r->grants);
+    if (r->handle != 0) {
+        give_back(r->handle, r->grants);
+    }
+    inode_put(r->lower);
+    if (r->parent != NULL) {
+        inode_put(&r->parent->inode);
+    }
     inode_destroy(inode);
+    kfree(r->name);
     kfree(r);
 }
 
@@ -240,19 +272,48 @@ static int ask_inode(uint32_t op, struct inode *dir, const struct channel_part *
     return m.ret_size == sizeof(a) ? inode_of_attr(dir->sb, &a, ret) : -EIO;
 }
 
-static int remote_lookup(struct inode *dir, const struct qstr *name, struct inode **ret)
+int rinode_ask(uint32_t dir_handle, const char *name, size_t size, struct wire_attr *ret)
 {
-    const struct wire_name w = {.handle = remote_of(dir)->handle};
-    const struct channel_part parts[] = {{&w, sizeof(w)}, {name->s, name->len}};
+    const struct wire_name w = {.handle = dir_handle};
+    const struct channel_part parts[] = {{&w, sizeof(w)}, {name, size}};
+    struct family_message m = {.op = FAMILY_OP_lookup,
+                               .parts = parts,
+                               .part_count = ARRAY_COUNT(parts),
+                               .answer = ret,
+                               .cap = sizeof(*ret),
+                               .steady = true};
+    int64_t r = family_exchange(&m);
 
-    return ask_inode(FAMILY_OP_lookup, dir, parts, ARRAY_COUNT(parts), ret);
+    return r < 0 ? (int)r : m.ret_size == sizeof(*ret) && ret->handle != 0 ? 0 : -EIO;
+}
+
+static int remote_lookup(struct inode *inode, const struct qstr *name, struct inode **ret)
+{
+    struct rinode *dir = rinode_of(inode);
+    struct wire_attr a;
+    uint32_t handle;
+    int r;
+
+    if (rinode_untouched(dir)) {
+        r = lower_lookup(dir, name, ret);
+        if (r != -EAGAIN) {
+            return r;
+        }
+    }
+    r = rinode_handle(dir, &handle);
+    r = r < 0 ? r : rinode_ask(handle, name->s, name->len, &a);
+    r = r < 0 ? r : inode_of_attr(inode->sb, &a, ret);
+    if (r == 0 && a.lower_ino != 0) {
+        lower_attach(rinode_of(*ret), dir, name, a.lower_ino);
+    }
+    return r;
 }
 
 static int remote_create(struct inode *dir, const struct qstr *name, const struct inode_new *what,
                          struct inode **ret)
 {
     const struct wire_create w = {
-        .handle = remote_of(dir)->handle,
+        .handle = remote_inode_handle(dir),
         .mode = what->mode,
         .uid = what->uid,
         .gid = what->gid,
@@ -271,7 +332,7 @@ static int remote_create(struct inode *dir, const struct qstr *name, const struc
 static int remote_tmpfile(struct inode *dir, const struct inode_new *what, struct inode **ret)
 {
     const struct wire_create w = {
-        .handle = remote_of(dir)->handle, .mode = what->mode, .uid = what->uid, .gid = what->gid};
+        .handle = remote_inode_handle(dir), .mode = what->mode, .uid = what->uid, .gid = what->gid};
     const struct channel_part part = {&w, sizeof(w)};
 
     return ask_inode(FAMILY_OP_tmpfile, dir, &part, 1, ret);
@@ -287,8 +348,8 @@ static int ask_parts(uint32_t op, const struct channel_part *parts, size_t count
 
 static int remote_link(struct inode *dir, const struct qstr *name, struct inode *target)
 {
-    const struct wire_link w = {.handle = remote_of(dir)->handle,
-                                .target = remote_of(target)->handle};
+    const struct wire_link w = {.handle = remote_inode_handle(dir),
+                                .target = remote_inode_handle(target)};
     const struct channel_part parts[] = {{&w, sizeof(w)}, {name->s, name->len}};
 
     return ask_parts(FAMILY_OP_link, parts, ARRAY_COUNT(parts));
@@ -296,7 +357,7 @@ static int remote_link(struct inode *dir, const struct qstr *name, struct inode 
 
 static int remove_name(uint32_t op, struct inode *dir, const struct qstr *name)
 {
-    const struct wire_name w = {.handle = remote_of(dir)->handle};
+    const struct wire_name w = {.handle = remote_inode_handle(dir)};
     const struct channel_part parts[] = {{&w, sizeof(w)}, {name->s, name->len}};
 
     return ask_parts(op, parts, ARRAY_COUNT(parts));
@@ -322,8 +383,8 @@ static int remote_rename(struct inode *from, const struct qstr *from_name, struc
                          uint32_t flags)
 {
     const struct wire_rename w = {
-        .from = remote_of(from)->handle,
-        .to = remote_of(to)->handle,
+        .from = remote_inode_handle(from),
+        .to = remote_inode_handle(to),
         .flags = flags,
         .from_size = (uint16_t)from_name->len,
         .to_size = (uint16_t)to_name->len,
@@ -356,13 +417,16 @@ static int emit_all(struct dir_context *ctx, const uint8_t *p, size_t size, bool
 
 static int remote_readdir(struct inode *dir, struct dir_context *ctx)
 {
+    if (rinode_untouched(rinode_of(dir))) {
+        return rinode_of(dir)->lower->ops->readdir(rinode_of(dir)->lower, ctx);
+    }
     const size_t cap = (size_t)32 << 10;
     uint8_t *buf = kmalloc(cap);
     bool full = false;
     int r = buf == NULL ? -ENOMEM : 0;
 
     while (r == 0 && !full) {
-        const struct wire_readdir w = {.handle = remote_of(dir)->handle, .pos = ctx->pos};
+        const struct wire_readdir w = {.handle = remote_inode_handle(dir), .pos = ctx->pos};
         size_t size = 0;
         int64_t n = remote_ask(FAMILY_OP_readdir, &w, sizeof(w), buf, cap, &size);
 
@@ -377,7 +441,10 @@ static int remote_readdir(struct inode *dir, struct dir_context *ctx)
 
 static int remote_readlink(struct inode *inode, char *dst, size_t size)
 {
-    const uint32_t handle = remote_of(inode)->handle;
+    if (rinode_untouched(rinode_of(inode))) {
+        return rinode_of(inode)->lower->ops->readlink(rinode_of(inode)->lower, dst, size);
+    }
+    const uint32_t handle = remote_inode_handle(inode);
     size_t got = 0;
     int64_t n = remote_ask(FAMILY_OP_readlink, &handle, sizeof(handle), dst, size, &got);
 
@@ -408,25 +475,37 @@ static void fill_stat(struct inode *inode, struct kstat *ret)
     mutex_unlock(&inode->lock);
 }
 
+int rinode_refresh(struct rinode *r)
+{
+    struct wire_attr a;
+    uint32_t handle;
+    size_t size = 0;
+    int64_t e = rinode_handle(r, &handle);
+
+    if (e == 0) {
+        e = remote_ask(FAMILY_OP_getattr, &handle, sizeof(handle), &a, sizeof(a), &size);
+    }
+    if (e < 0 || size != sizeof(a)) {
+        return e < 0 ? (int)e : -EIO;
+    }
+    take_attr(&r->inode, &a);
+    return 0;
+}
+
 static int remote_getattr(struct inode *inode, struct kstat *ret)
 {
-    const uint32_t handle = remote_of(inode)->handle;
-    struct wire_attr a;
-    size_t size = 0;
-    int64_t r = remote_ask(FAMILY_OP_getattr, &handle, sizeof(handle), &a, sizeof(a), &size);
+    int r = rinode_untouched(rinode_of(inode)) ? 0 : rinode_refresh(rinode_of(inode));
 
-    if (r < 0 || size != sizeof(a)) {
-        return r < 0 ? (int)r : -EIO;
+    if (r == 0) {
+        fill_stat(inode, ret);
     }
-    take_attr(inode, &a);
-    fill_stat(inode, ret);
-    return 0;
+    return r;
 }
 
 static int remote_setattr(struct inode *inode, const struct iattr *attr)
 {
     const struct wire_setattr w = {
-        .handle = remote_of(inode)->handle,
+        .handle = remote_inode_handle(inode),
         .valid = attr->valid,
         .mode = attr->mode,
         .uid = attr->uid,
@@ -451,12 +530,15 @@ static int remote_setattr(struct inode *inode, const struct iattr *attr)
 
 static int64_t remote_read(struct inode *inode, struct iter *to, uint64_t offset)
 {
+    if (rinode_untouched(rinode_of(inode))) {
+        return rinode_of(inode)->lower->ops->read(rinode_of(inode)->lower, to, offset);
+    }
     int64_t done = 0;
 
     while (to->left > 0) {
         const uint32_t want = (uint32_t)MIN(to->left, (uint64_t)IO_CHUNK);
         const struct wire_io w = {
-            .handle = remote_of(inode)->handle, .word = want, .offset = offset + (uint64_t)done};
+            .handle = remote_inode_handle(inode), .word = want, .offset = offset + (uint64_t)done};
         const struct channel_part part = {&w, sizeof(w)};
         struct family_message m = {
             .op = FAMILY_OP_read, .parts = &part, .part_count = 1, .to = to, .steady = true};
@@ -480,7 +562,7 @@ static int64_t remote_write(struct inode *inode, struct iter *from, uint64_t *of
 
     while (from->left > 0) {
         const struct wire_io_size w = {
-            .io = {.handle = remote_of(inode)->handle, .word = append ? 1 : 0, .offset = at},
+            .io = {.handle = remote_inode_handle(inode), .word = append ? 1 : 0, .offset = at},
             .size = MIN(from->left, (uint64_t)IO_CHUNK)};
         const struct channel_part part = {&w, sizeof(w)};
         struct wire_written out = {0};
@@ -518,7 +600,7 @@ static int64_t remote_write(struct inode *inode, struct iter *from, uint64_t *of
 static int remote_fallocate(struct inode *inode, int mode, uint64_t offset, uint64_t size)
 {
     const struct wire_io_size w = {
-        .io = {.handle = remote_of(inode)->handle, .word = (uint32_t)mode, .offset = offset},
+        .io = {.handle = remote_inode_handle(inode), .word = (uint32_t)mode, .offset = offset},
         .size = size};
 
     return (int)remote_ask(FAMILY_OP_fallocate, &w, sizeof(w), NULL, 0, NULL);
@@ -526,8 +608,11 @@ static int remote_fallocate(struct inode *inode, int mode, uint64_t offset, uint
 
 static int64_t remote_seek_data(struct inode *inode, uint64_t offset, bool hole)
 {
+    if (rinode_untouched(rinode_of(inode)) && rinode_of(inode)->lower->ops->seek_data != NULL) {
+        return rinode_of(inode)->lower->ops->seek_data(rinode_of(inode)->lower, offset, hole);
+    }
     const struct wire_io w = {
-        .handle = remote_of(inode)->handle, .word = hole ? 1 : 0, .offset = offset};
+        .handle = remote_inode_handle(inode), .word = hole ? 1 : 0, .offset = offset};
 
     return remote_ask(FAMILY_OP_seek_data, &w, sizeof(w), NULL, 0, NULL);
 }
@@ -541,7 +626,13 @@ static int remote_fsync(struct inode *inode, bool data_only)
 
 static int64_t remote_getxattr(struct inode *inode, const char *name, void *dst, size_t size)
 {
-    const struct wire_xattr w = {.handle = remote_of(inode)->handle,
+    if (rinode_untouched(rinode_of(inode))) {
+        const struct inode_ops *ops = rinode_of(inode)->lower->ops;
+
+        return ops->getxattr == NULL ? -ENODATA
+                                     : ops->getxattr(rinode_of(inode)->lower, name, dst, size);
+    }
+    const struct wire_xattr w = {.handle = remote_inode_handle(inode),
                                  .size = (uint32_t)MIN(size, (size_t)FAMILY_ANSWER_MAX)};
     const struct channel_part parts[] = {{&w, sizeof(w)}, {name, __builtin_strlen(name)}};
     struct family_message m = {.op = FAMILY_OP_getxattr,
@@ -556,7 +647,12 @@ static int64_t remote_getxattr(struct inode *inode, const char *name, void *dst,
 
 static int64_t remote_listxattr(struct inode *inode, char *dst, size_t size)
 {
-    const struct wire_xattr w = {.handle = remote_of(inode)->handle,
+    if (rinode_untouched(rinode_of(inode))) {
+        const struct inode_ops *ops = rinode_of(inode)->lower->ops;
+
+        return ops->listxattr == NULL ? 0 : ops->listxattr(rinode_of(inode)->lower, dst, size);
+    }
+    const struct wire_xattr w = {.handle = remote_inode_handle(inode),
                                  .size = (uint32_t)MIN(size, (size_t)FAMILY_ANSWER_MAX)};
 
     return remote_ask(FAMILY_OP_listxattr, &w, sizeof(w), dst, size, NULL);
@@ -565,7 +661,7 @@ static int64_t remote_listxattr(struct inode *inode, char *dst, size_t size)
 static int remote_setxattr(struct inode *inode, const char *name, const void *src, size_t size,
                            int flags)
 {
-    const struct wire_setxattr w = {.handle = remote_of(inode)->handle,
+    const struct wire_setxattr w = {.handle = remote_inode_handle(inode),
                                     .flags = (uint32_t)flags,
                                     .name_size = (uint32_t)__builtin_strlen(name)};
     const struct channel_part parts[] = {{&w, sizeof(w)}, {name, w.name_size}, {src, size}};
@@ -575,7 +671,7 @@ static int remote_setxattr(struct inode *inode, const char *name, const void *sr
 
 static int remote_removexattr(struct inode *inode, const char *name)
 {
-    const struct wire_name w = {.handle = remote_of(inode)->handle};
+    const struct wire_name w = {.handle = remote_inode_handle(inode)};
     const struct channel_part parts[] = {{&w, sizeof(w)}, {name, __builtin_strlen(name)}};
 
     return ask_parts(FAMILY_OP_removexattr, parts, ARRAY_COUNT(parts));
@@ -586,7 +682,7 @@ static int remote_removexattr(struct inode *inode, const char *name)
 static struct wire_lock lock_out(struct file *f, const struct lock_request *req, uint32_t how)
 {
     return (struct wire_lock){
-        .inode = remote_of(f->inode)->handle,
+        .inode = remote_inode_handle(f->inode),
         .file = remote_is_file(f) ? remote_file_handle(f) : 0,
         .owner = (uintptr_t)f,
         .kind = (uint32_t)req->kind,
@@ -604,7 +700,7 @@ static int remote_lock(struct file *f, const struct lock_request *req, bool wait
     struct waiter waiter;
     int64_t r;
 
-    (void)__atomic_or_fetch(&remote_of(f->inode)->locked, 1u << req->kind, __ATOMIC_RELAXED);
+    (void)__atomic_or_fetch(&rinode_of(f->inode)->locked, 1u << req->kind, __ATOMIC_RELAXED);
     if (!wait) {
         return (int)remote_ask(FAMILY_OP_lock, &w, sizeof(w), NULL, 0, NULL);
     }
@@ -647,9 +743,9 @@ static int remote_lock_test(struct file *f, struct lock_request *req)
 static void drop_kind(struct file *f, enum lock_kind kind)
 {
     const struct wire_unlock w = {
-        .inode = remote_of(f->inode)->handle, .owner = (uintptr_t)f, .kind = (uint32_t)kind};
+        .inode = remote_inode_handle(f->inode), .owner = (uintptr_t)f, .kind = (uint32_t)kind};
 
-    if ((__atomic_load_n(&remote_of(f->inode)->locked, __ATOMIC_RELAXED) & 1u << kind) != 0) {
+    if ((__atomic_load_n(&rinode_of(f->inode)->locked, __ATOMIC_RELAXED) & 1u << kind) != 0) {
         (void)!remote_ask(FAMILY_OP_unlock_owner, &w, sizeof(w), NULL, 0, NULL);
     }
 }
@@ -712,7 +808,7 @@ static const struct inode_ops g_remote_ops = {
 
 static int remote_statfs(struct superblock *sb, struct kstatfs *ret)
 {
-    const uint32_t handle = sb->root == NULL ? 0 : remote_of(sb->root)->handle;
+    const uint32_t handle = sb->root == NULL ? 0 : remote_inode_handle(sb->root);
     size_t size = 0;
     int64_t r = remote_ask(FAMILY_OP_statfs, &handle, sizeof(handle), ret, sizeof(*ret), &size);
 
@@ -741,6 +837,11 @@ struct superblock *remote_super_of_dev(uint64_t dev)
     return NULL;
 }
 
+int remote_super_sync(struct superblock *sb)
+{
+    return lower_sync(sb);
+}
+
 int remote_super(const struct superblock *like, struct superblock **ret)
 {
     struct superblock *sb;
@@ -755,8 +856,8 @@ int remote_super(const struct superblock *like, struct superblock **ret)
     g_supers[g_super_count++] = sb;
     sb->ops = &g_remote_super_ops;
     sb->type = like->type;
-    sb->dev = like->dev; /* one file system: one number in every process */
-    sb->flags = like->flags | SB_VOLATILE;
+    sb->dev = like->dev;                    /* one file system: one number in every process */
+    sb->flags = like->flags & ~SB_VOLATILE; /* each directory says for itself */
     sb->magic = like->magic;
     *ret = sb;
     return 0;
@@ -778,4 +879,5 @@ void remote_start(void)
         waitq_init(&g_lock_waiters);
     }
     family_hear(FAMILY_EVENT_ready, hear_ready);
+    lower_start();
 }

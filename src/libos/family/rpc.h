@@ -165,6 +165,15 @@ enum family_event {
  * runs in the calling thread. */
 [[nodiscard]] int family_notify(uint32_t member, enum family_event event, const void *p,
                                 size_t size);
+/* Tells every member and waits until each acknowledged `ack` or more (family_ack), is gone, or is
+ * away. Waits on whatever thread it is called, so the members' listeners must not depend on that
+ * thread. */
+void family_notify_all(enum family_event event, const void *p, size_t size, uint64_t ack);
+/* In the owner: the member makes a child and its service thread stands still; nobody waits for it
+ * until it is back. */
+void family_away(uint32_t member, bool away);
+/* In a member whose service thread stands still: hears what has arrived. */
+void family_hear_pending(void);
 typedef void (*family_listener)(const uint8_t *p, size_t size);
 void family_hear(enum family_event event, family_listener listener);
 

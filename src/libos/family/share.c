@@ -19,6 +19,7 @@
 #include "libos/fs/fs_context.h"
 #include "libos/fs/memfs/memfs.h"
 #include "libos/fs/mount.h"
+#include "libos/fs/overlay/overlay.h"
 #include "libos/libos.h"
 #include "libos/mm/kmem.h"
 #include "libos/net/socket.h"
@@ -181,7 +182,10 @@ static int turn_dentry(struct dentry *d, void *arg)
         return 0;
     }
     r = super_for(arg, d->inode->sb, &sb);
-    r = r < 0 ? r : remote_inode_adopt(sb, d->inode->family_handle, d->inode, &inode);
+    r = r < 0 ? r
+              : remote_inode_adopt(sb, d->inode->family_handle, d->inode,
+                                   overlay_is(d->inode->sb) ? overlay_untouched(d->inode) : NULL,
+                                   &inode);
     if (r < 0) {
         return r;
     }
@@ -217,6 +221,16 @@ static void turn_mount(struct mount *m, void *arg)
     }
 }
 
+/* What changed while we were made. */
+static void sync_mount(struct mount *m, void *arg)
+{
+    int *r = arg;
+
+    if (*r == 0 && remote_is_super(m->sb)) {
+        *r = remote_super_sync(m->sb);
+    }
+}
+
 int share_join(const struct process *p)
 {
     struct turn *t = kzalloc(sizeof(*t));
@@ -226,12 +240,12 @@ int share_join(const struct process *p)
     if (t == NULL) {
         return -ENOMEM;
     }
-    share_start();
     home_after_fork();
     r = walk_all(p, &w);
     if (r == 0) {
         ns_lock();
         mount_for_each_writable(turn_mount, t);
+        mount_for_each_writable(sync_mount, &r);
         ns_unlock();
         dcache_shrink(NULL); /* what is not in use is asked for again, at the owner's */
     }
@@ -242,4 +256,29 @@ int share_join(const struct process *p)
 void share_start(void)
 {
     remote_start();
+}
+
+static void say_away(uint32_t away)
+{
+    if (family_is_member()) {
+        (void)!remote_ask(FAMILY_OP_away, &away, sizeof(away), NULL, 0, NULL);
+    }
+}
+
+void share_prepare(void)
+{
+    say_away(1);
+}
+
+void share_done(void)
+{
+    say_away(0);
+}
+
+void share_end(void)
+{
+    say_away(0);
+    if (family_is_member()) {
+        family_hear_pending();
+    }
 }

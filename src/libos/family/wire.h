@@ -24,9 +24,10 @@ struct wire_attr {
     uint32_t mode, uid, gid, nlink;
     uint32_t seals;
     uint32_t sb_flags;
+    uint64_t lower_ino; /* the same as this inode of the lower file system; 0: not (any more) */
     struct wire_time atime, mtime, ctime, btime;
 };
-_Static_assert(sizeof(struct wire_attr) == 136, "wire");
+_Static_assert(sizeof(struct wire_attr) == 144, "wire");
 
 struct wire_grant {
     uint32_t handle;
@@ -185,6 +186,13 @@ struct wire_passed {
     int32_t family, type; /* sockets */
     uint32_t zero;
     struct wire_attr attr; /* regular files */
+};
+
+/* Event: `ino` of file system `dev` differs from the lower from now on; acknowledge `value`.
+ * Request: those from the `ino`-th on (24 bytes shorter by `value`); the answer is an array of
+ * numbers. */
+struct wire_touched {
+    uint64_t dev, ino, value;
 };
 
 struct wire_ready { /* event */

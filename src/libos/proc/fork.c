@@ -138,6 +138,7 @@ static int snapshot_child(bool with_application)
         return -EAGAIN;
     }
     r = make_child(with_application, &keys, &fd);
+    share_end();
     freeze_end();
     if (r == 0) {
         r = await_joined(fd, &keys);

@@ -159,6 +159,11 @@ void freeze_rest_begin(void)
     __atomic_store_n(&thread_current()->frozen, 1, __ATOMIC_SEQ_CST);
 }
 
+void freeze_rest_end_busy(void)
+{
+    __atomic_store_n(&thread_current()->frozen, 0, __ATOMIC_SEQ_CST);
+}
+
 void freeze_rest_end(void)
 {
     struct thread *t = thread_current();

@@ -29,6 +29,8 @@ static inline bool freeze_wanted(const struct thread *t)
  * back. */
 void freeze_rest_begin(void);
 void freeze_rest_end(void);
+/* The same without the gate: somebody who does not stand yet waits for what this thread does. */
+void freeze_rest_end_busy(void);
 
 /* A thread leaves the list of its process; until `done` it may still hold locks. */
 void freeze_leaving(void);

@@ -262,6 +262,10 @@ void freeze_rest_begin(void)
 {
 }
 
+void freeze_rest_end_busy(void)
+{
+}
+
 void freeze_rest_end(void)
 {
 }

@@ -25,6 +25,9 @@
 #include <asm/stat.h>
 #include <linux/eventpoll.h>
 
+/* <fcntl.h> does not go together with the kernel's headers. */
+extern int open(const char *path, int flags, ...);
+
 #define CHECK(c)                                                             \
     do {                                                                     \
         if (!(c)) {                                                          \
@@ -71,6 +74,7 @@ static pid_t spawn(void (*body)(void))
         g_to_child[1] = -1;
         close(g_to_parent[0]);
         CHECK(read(g_to_child[0], &t, sizeof(t)) == sizeof(t));
+        share_start();
         CHECK(family_join(&t) == 0);
         CHECK(share_join(process_current()) == 0);
         body();
@@ -675,6 +679,101 @@ static void test_share_unix_sockets_and_descriptors(void **state)
     end(pid);
 }
 
+/* ---- above a read-only file system ---- */
+
+static char g_host[] = "/tmp/nacre-share-XXXXXX";
+
+static void host_put(const char *name, const char *text)
+{
+    char path[128];
+    FILE *f;
+
+    (void)snprintf(path, sizeof(path), "%s/%s", g_host, name);
+    f = fopen(path, "w");
+    assert_non_null(f);
+    (void)fputs(text, f);
+    (void)fclose(f);
+}
+
+static void child_lower(void)
+{
+    struct stat st;
+    char buf[8];
+    int held = open_at("/lib/held", O_RDONLY);
+
+    CHECK(holds("/lib/a", "lower a") && holds("/lib/b", "lower b"));
+    CHECK(SYS(stat, "/lib/a", &st) == 0 && (st.st_mode & 0777) == 0644);
+    CHECK(SYS(stat, "/lib/none", &st) == -ENOENT);
+    CHECK(SYS(access, "/lib/b", 4) == 0);
+    step();
+    await(); /* the parent changed all of it */
+    CHECK(holds("/lib/a", "by the parent"));
+    CHECK(SYS(stat, "/lib/a", &st) == 0 && st.st_size == 13);
+    CHECK(holds("/lib/none", "new"));
+    CHECK(SYS(stat, "/lib/b", &st) == -ENOENT);
+    CHECK(holds("/lib/moved", "lower b"));
+    CHECK(SYS(stat, "/lib/moved", &st) == 0 && (st.st_mode & 0777) == 0600);
+    CHECK(SYS(pread64, held, buf, 8, 0) == 4 && memcmp(buf, "HELD", 4) == 0);
+    /* now the child */
+    put("/lib/sub/deep", "by the child");
+    CHECK(SYS(unlink, "/lib/c") == 0);
+    CHECK(SYS(chmod, "/lib/held", 0400) == 0);
+    int fd = open_at("/lib/sub/log", O_WRONLY | O_APPEND);
+    CHECK(fd >= 0 && SYS(write, fd, "+", 1) == 1);
+    CHECK(holds("/lib/sub/log", "log+"));
+    step();
+    await();
+    CHECK(holds("/other/x", "lower x"));
+    CHECK(SYS(rename, "/other/x", "/lib/x") == 0);
+    CHECK(holds("/lib/x", "lower x"));
+}
+
+static void test_share_changes_above_a_lower_file_system_reach_everybody(void **state)
+{
+    char command[160];
+    struct stat st;
+    int root;
+    int fd;
+    pid_t pid;
+
+    assert_non_null(mkdtemp(g_host));
+    (void)snprintf(command, sizeof(command), "mkdir -p %s/lib/sub %s/other %s/tmp", g_host, g_host,
+                   g_host);
+    assert_int_equal(system(command), 0);
+    host_put("lib/a", "lower a");
+    host_put("lib/b", "lower b");
+    host_put("lib/c", "lower c");
+    host_put("lib/held", "held");
+    host_put("lib/sub/log", "log");
+    host_put("other/x", "lower x");
+    root = open(g_host, 0200000 /* O_DIRECTORY */);
+    fake_boot(root, 1);
+    pid = spawn(child_lower);
+    await();
+    put("/lib/a", "by the parent");
+    put("/lib/none", "new");
+    assert_int_equal(SYS(rename, "/lib/b", "/lib/moved"), 0);
+    assert_int_equal(SYS(chmod, "/lib/moved", 0600), 0);
+    fd = open_at("/lib/held", O_RDWR);
+    assert_int_equal(SYS(pwrite64, fd, "HELD", 4, 0), 4);
+    assert_int_equal(SYS(close, fd), 0);
+    step();
+    await();
+    assert_true(holds("/lib/sub/deep", "by the child"));
+    assert_true(holds("/lib/sub/log", "log+"));
+    assert_int_equal(SYS(stat, "/lib/c", &st), -ENOENT);
+    assert_int_equal(SYS(stat, "/lib/held", &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0400);
+    step();
+    siginfo_t info;
+    assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+    assert_true(holds("/lib/x", "lower x"));
+    assert_int_equal(SYS(stat, "/other/x", &st), -ENOENT);
+    end(pid);
+    (void)snprintf(command, sizeof(command), "rm -rf %s", g_host);
+    assert_int_equal(system(command), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -690,6 +789,7 @@ int main(void)
         cmocka_unit_test(test_share_locks_between_processes),
         cmocka_unit_test(test_share_directories_and_working_directory),
         cmocka_unit_test(test_share_unix_sockets_and_descriptors),
+        cmocka_unit_test(test_share_changes_above_a_lower_file_system_reach_everybody),
     };
 
     return cmocka_run_group_tests_name("share", tests, NULL, NULL);

@@ -199,6 +199,70 @@ static bool is_empty(const struct ovl_inode *dir)
     return true;
 }
 
+/* ---- touching ---- */
+
+static void (*g_about_to_touch)(struct superblock *sb, uint64_t ino);
+
+void overlay_set_watcher(void (*about_to_touch)(struct superblock *sb, uint64_t ino))
+{
+    __atomic_store_n(&g_about_to_touch, about_to_touch, __ATOMIC_RELEASE);
+}
+
+/* First the list, then the word, then the change: who joins in between finds it in the list. */
+int ovl_touch_slow(struct ovl_inode *o)
+{
+    void (*tell)(struct superblock *, uint64_t) =
+        __atomic_load_n(&g_about_to_touch, __ATOMIC_ACQUIRE);
+    struct ovl_super *s = ovl_super_of(&o->inode);
+    int r = 0;
+
+    mutex_lock(&s->touch_lock);
+    if (s->touched_count == s->touched_cap) {
+        const size_t cap = MAX(2 * s->touched_cap, (size_t)64);
+        uint64_t *more = krealloc(s->touched, cap * sizeof(*more));
+
+        if (more == NULL) {
+            r = -ENOMEM;
+        } else {
+            s->touched = more;
+            s->touched_cap = cap;
+        }
+    }
+    if (r == 0) {
+        s->touched[s->touched_count++] = o->lower->ino;
+    }
+    mutex_unlock(&s->touch_lock);
+    if (r < 0) {
+        return r;
+    }
+    if (tell != NULL) {
+        tell(o->inode.sb, o->lower->ino);
+    }
+    __atomic_store_n(&o->touched, true, __ATOMIC_RELEASE);
+    return 0;
+}
+
+struct inode *overlay_untouched(struct inode *inode)
+{
+    struct ovl_inode *o = ovl_of(inode);
+
+    return __atomic_load_n(&o->touched, __ATOMIC_ACQUIRE) ? NULL : o->lower;
+}
+
+size_t overlay_touched(struct superblock *sb, size_t from, uint64_t *ret, size_t max)
+{
+    struct ovl_super *s = sb->priv;
+    size_t n = 0;
+
+    mutex_lock(&s->touch_lock);
+    while (n < max && from + n < s->touched_count) {
+        ret[n] = s->touched[from + n];
+        n++;
+    }
+    mutex_unlock(&s->touch_lock);
+    return n;
+}
+
 /* ---- changes ---- */
 
 static void changed(struct inode *dir)
@@ -299,6 +363,11 @@ static int new_inode(struct ovl_super *s, const struct inode_new *what, struct i
 static int ovl_create(struct inode *dir, const struct qstr *name, const struct inode_new *what,
                       struct inode **ret)
 {
+    int touch = ovl_touch(dir);
+
+    if (touch < 0) {
+        return touch;
+    }
     struct inode *inode = NULL;
     int r = new_inode(ovl_super_of(dir), what, &inode);
 
@@ -330,6 +399,12 @@ static int ovl_tmpfile(struct inode *dir, const struct inode_new *what, struct i
 
 static int ovl_link(struct inode *dir, const struct qstr *name, struct inode *target)
 {
+    int touch = ovl_touch(dir);
+
+    touch = touch < 0 ? touch : ovl_touch(target);
+    if (touch < 0) {
+        return touch;
+    }
     int r = put_entry(ovl_of(dir), name, target);
 
     if (r == 0) {
@@ -341,6 +416,12 @@ static int ovl_link(struct inode *dir, const struct qstr *name, struct inode *ta
 
 static int ovl_unlink(struct inode *dir, const struct qstr *name, struct inode *victim)
 {
+    int touch = ovl_touch(dir);
+
+    touch = touch < 0 ? touch : ovl_touch(victim);
+    if (touch < 0) {
+        return touch;
+    }
     int r = drop_entry(ovl_of(dir), name);
 
     if (r == 0) {
@@ -352,6 +433,12 @@ static int ovl_unlink(struct inode *dir, const struct qstr *name, struct inode *
 
 static int ovl_rmdir(struct inode *dir, const struct qstr *name, struct inode *victim)
 {
+    int touch = ovl_touch(dir);
+
+    touch = touch < 0 ? touch : ovl_touch(victim);
+    if (touch < 0) {
+        return touch;
+    }
     int r = merge_lower(ovl_of(victim));
 
     if (r < 0) {
@@ -403,7 +490,14 @@ static int ovl_rename(struct inode *from, const struct qstr *from_name, struct i
                       struct inode *to, const struct qstr *to_name, struct inode *target,
                       uint32_t flags)
 {
-    int r = 0;
+    int r = ovl_touch(from);
+
+    r = r < 0 ? r : ovl_touch(to);
+    r = r < 0 ? r : ovl_touch(source);
+    r = r < 0 || target == NULL ? r : ovl_touch(target);
+    if (r < 0) {
+        return r;
+    }
 
     if ((flags & RENAME_EXCHANGE) != 0) {
         return exchange(from, from_name, source, to, to_name, target);
@@ -512,14 +606,21 @@ static void ovl_free(struct superblock *sb)
     unpin_all(s);
     super_free(s->upper);
     super_free(s->lower);
+    kfree(s->touched);
     kfree(s);
 }
 
 static const struct super_ops g_ovl_super_ops = {.statfs = ovl_statfs, .free = ovl_free};
 
+bool overlay_is(const struct superblock *sb)
+{
+    return sb->ops == &g_ovl_super_ops;
+}
+
 int overlay_create(struct superblock *lower, struct superblock **ret)
 {
-    struct superblock *sb = super_alloc("overlay", &g_ovl_super_ops, (lower->flags & SB_UNSAFE) | SB_SHARED);
+    struct superblock *sb =
+        super_alloc("overlay", &g_ovl_super_ops, (lower->flags & SB_UNSAFE) | SB_SHARED);
     struct ovl_super *s = kzalloc(sizeof(*s));
     int r = sb == NULL || s == NULL ? -ENOMEM : 0;
 

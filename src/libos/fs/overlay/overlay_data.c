@@ -11,6 +11,7 @@
 
 void ovl_pin(struct inode *inode)
 {
+    (void)!ovl_touch(inode); /* extended attributes come here after their change */
     struct ovl_inode *o = ovl_of(inode);
 
     spin_lock(&inode->meta);
@@ -129,7 +130,9 @@ int64_t ovl_write(struct inode *inode, struct iter *from, uint64_t *offset, bool
     struct ovl_inode *o = ovl_of(inode);
 
     mutex_lock(&inode->write_lock);
-    int r = ovl_copy_up(o, UINT64_MAX);
+    int r = ovl_touch(inode);
+
+    r = r < 0 ? r : ovl_copy_up(o, UINT64_MAX);
     int64_t n = r;
 
     if (r == 0) {
@@ -150,8 +153,9 @@ int ovl_fallocate(struct inode *inode, int mode, uint64_t offset, uint64_t size)
     struct ovl_inode *o = ovl_of(inode);
 
     mutex_lock(&inode->write_lock);
-    int r = ovl_copy_up(o, UINT64_MAX);
+    int r = ovl_touch(inode);
 
+    r = r < 0 ? r : ovl_copy_up(o, UINT64_MAX);
     if (r == 0) {
         struct inode *upper = ovl_upper(o);
 
@@ -194,6 +198,11 @@ static int resize(struct inode *inode, uint64_t size)
 
 int ovl_setattr(struct inode *inode, const struct iattr *attr)
 {
+    int touch = ovl_touch(inode);
+
+    if (touch < 0) {
+        return touch;
+    }
     if ((attr->valid & ATTR_SIZE) != 0) {
         int r = resize(inode, attr->size);
 

@@ -20,6 +20,9 @@ struct ovl_super {
     struct superblock *lower;
     struct superblock *upper;              /* memfs: contents of copied-up and new files */
     struct ovl_inode *bucket[OVL_BUCKETS]; /* by lower inode; namespace lock */
+    struct mutex touch_lock;
+    uint64_t *touched; /* numbers, in order of their first change; touch_lock */
+    size_t touched_count, touched_cap;
 };
 
 struct ovl_inode {
@@ -28,8 +31,9 @@ struct ovl_inode {
     struct inode *lower; /* a reference; NULL: the lower never had it */
     struct inode *upper; /* a reference; NULL: content is the lower's. Set once, under write_lock */
     struct dirindex index;
-    bool merged; /* index has all names of the lower directory */
-    bool pinned; /* holds a reference to itself: it differs from the lower */
+    bool touched; /* differs from the lower, or is about to */
+    bool merged;  /* index has all names of the lower directory */
+    bool pinned;  /* holds a reference to itself: it differs from the lower */
 };
 
 static inline struct ovl_inode *ovl_of(struct inode *inode)
@@ -55,6 +59,14 @@ static inline struct inode *ovl_real(struct ovl_inode *o)
     return upper != NULL ? upper : o->lower;
 }
 
+/* Before a change: whoever relies on the lower's state is told first. -ENOMEM. */
+[[nodiscard]] int ovl_touch_slow(struct ovl_inode *o);
+static inline int ovl_touch(struct inode *inode)
+{
+    struct ovl_inode *o = ovl_of(inode);
+
+    return likely(o->touched || o->lower == NULL) ? 0 : ovl_touch_slow(o);
+}
 /* Keeps a changed inode in memory for as long as it has a name. */
 void ovl_pin(struct inode *inode);
 /* Gives a regular file its own content: the first `keep` bytes of the lower's. write_lock held. */

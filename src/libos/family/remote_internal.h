@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The nacre authors */
+#pragma once
+
+/* Between remote_fs.c and remote_lower.c: a member's inode. */
+
+#include "libos/family/remote.h"
+
+struct rinode {
+    struct inode inode;
+    struct rinode *next;       /* same bucket, by handle */
+    struct rinode *lower_next; /* same bucket, by lower inode */
+    uint32_t handle;           /* 0: the owner was not asked yet */
+    uint32_t grants;
+    uint32_t locked; /* bits by enum lock_kind: we set such locks */
+    /* While nobody changed it, it is what our own lower file system has, and nobody is asked. */
+    struct inode *lower; /* a reference, or NULL */
+    uint32_t touched;    /* it was changed: ask the owner */
+    /* How to find it at the owner's when it has no handle: a name in a directory. */
+    struct rinode *parent; /* a reference, or NULL */
+    char *name;
+};
+
+static inline struct rinode *rinode_of(struct inode *inode)
+{
+    return container_of(inode, struct rinode, inode);
+}
+
+/* What the member's own lower file system says is the truth. */
+static inline bool rinode_untouched(const struct rinode *r)
+{
+    return r->lower != NULL && __atomic_load_n(&r->touched, __ATOMIC_ACQUIRE) == 0;
+}
+
+/* ---- remote_fs.c ---- */
+
+struct rinode *rinode_alloc(struct superblock *sb, uint64_t ino, const struct inode_new *what);
+/* A reference, unless the last one went already. */
+bool rinode_try_get(struct rinode *r);
+/* Asks the owner for the attributes and takes them over. */
+[[nodiscard]] int rinode_refresh(struct rinode *r);
+/* A name's inode at the owner's: its attributes with a grant. */
+[[nodiscard]] int rinode_ask(uint32_t dir_handle, const char *name, size_t size,
+                             struct wire_attr *ret);
+/* Gives an inode without a handle this one, or hands the grant back when it has got one. */
+void rinode_set_handle(struct rinode *r, uint32_t handle);
+
+/* ---- remote_lower.c ---- */
+
+/* The handle, asked for by name where there is none yet. */
+[[nodiscard]] int rinode_handle(struct rinode *r, uint32_t *ret);
+/* The inode of a name in an untouched directory. -EAGAIN: it was touched meanwhile. */
+[[nodiscard]] int lower_lookup(struct rinode *dir, const struct qstr *name, struct inode **ret);
+/* `r`, the owner says, is what lower inode number `ino` is: remembers it when it is still true, and
+ * when `dir` leads to it here. */
+void lower_attach(struct rinode *r, struct rinode *dir, const struct qstr *name, uint64_t ino);
+/* Of a fork: `lower` is borrowed. */
+void lower_adopt(struct rinode *r, struct inode *lower);
+/* The inode goes: out of the books. Namespace lock not needed. */
+void lower_forget(struct rinode *r);
+/* What was touched before we came. */
+[[nodiscard]] int lower_sync(struct superblock *sb);
+void lower_start(void);
