@@ -172,6 +172,14 @@ struct bench_service {
                                     bool inside, struct bench_sample *ret, struct error **err);
 /* The whole standard output of a client (malloc'd, NUL-terminated), which must succeed. */
 [[nodiscard]] int bench_client_output(const char *const *argv, char **ret, struct error **err);
+/* Starts it afresh and asks for `path` until there is an answer in HTTP: milliseconds since the
+ * command, and the peak resident memory of its process then, in MiB. */
+[[nodiscard]] int bench_service_cold(const struct bench_context *c, const struct bench_service *s,
+                                     bool inside, const char *path, double *ret_ms, double *ret_mib,
+                                     struct error **err);
+/* As bench_wrk, with so many connections. */
+[[nodiscard]] int bench_wrk_connections(const struct bench_service *s, unsigned connections,
+                                        double *ret_ops, double *ret_ns, struct error **err);
 /* wrk against path `arg` (a string) of the service for a second, 16 connections. */
 [[nodiscard]] int bench_wrk(const struct bench_service *s, double *ret_ops, double *ret_ns,
                             struct error **err);

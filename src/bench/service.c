@@ -243,6 +243,17 @@ static int under_load(struct server *server, const struct bench_service *s, stru
     return r;
 }
 
+static void service_argv(const struct bench_service *s, const char *ret[static BENCH_SERVICE_ARGS])
+{
+    size_t n = 0;
+
+    for (; s->argv[n] != NULL; n++) {
+        ret[n] = strcmp(s->argv[n], BENCH_PORT) == 0 ? s->port_text : s->argv[n];
+    }
+    ret[0] = s->program;
+    ret[n] = NULL;
+}
+
 /* ret NULL: without load. */
 static int serve(const struct bench_context *c, const struct bench_service *s, bool inside,
                  struct outcome *ret, double *ret_exits, struct error **err)
@@ -252,14 +263,9 @@ static int serve(const struct bench_context *c, const struct bench_service *s, b
     _cleanup_free_ char *nacre = NULL;
     const char *argv[BENCH_SERVICE_ARGS];
     const char *args[BENCH_ARGS_MAX];
-    size_t n = 0;
     int r = 0;
 
-    for (; s->argv[n] != NULL; n++) {
-        argv[n] = strcmp(s->argv[n], BENCH_PORT) == 0 ? s->port_text : s->argv[n];
-    }
-    argv[0] = s->program;
-    argv[n] = NULL;
+    service_argv(s, argv);
     if (inside) {
         r = bench_exec_argv(c, NULL, argv, &nacre, &stats, args, err);
     }
@@ -315,16 +321,19 @@ int bench_service_run(const struct bench_context *c, const struct bench_service 
     return 0;
 }
 
-int bench_wrk(const struct bench_service *s, double *ret_ops, double *ret_ns, struct error **err)
+int bench_wrk_connections(const struct bench_service *s, unsigned connections, double *ret_ops,
+                          double *ret_ns, struct error **err)
 {
     _cleanup_free_ char *text = NULL;
     char url[128];
-    const char *const argv[] = {"wrk", "-t1", "-c16", "-d1", url, NULL};
+    char count[16];
+    const char *const argv[] = {"wrk", "-t1", count, "-d1", url, NULL};
     unsigned long requests;
     const char *line;
     double seconds;
     int r;
 
+    (void)snprintf(count, sizeof(count), "-c%u", connections);
     (void)snprintf(url, sizeof(url), "http://127.0.0.1:%u%s", s->port, (const char *)s->arg);
     r = bench_client_output(argv, &text, err);
     if (r < 0) {
@@ -341,4 +350,77 @@ int bench_wrk(const struct bench_service *s, double *ret_ops, double *ret_ns, st
     *ret_ops = (double)requests;
     *ret_ns = seconds * 1e9;
     return 0;
+}
+
+int bench_wrk(const struct bench_service *s, double *ret_ops, double *ret_ns, struct error **err)
+{
+    return bench_wrk_connections(s, 16, ret_ops, ret_ns, err);
+}
+
+/* ---- the first answer ---- */
+
+static bool answers_http(uint16_t port, const char *path)
+{
+    _cleanup_close_ int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const struct sockaddr_in a = local(port);
+    char text[256];
+    const int size = snprintf(text, sizeof(text), "GET %s HTTP/1.0\r\n\r\n", path);
+
+    return fd >= 0 && connect(fd, (const struct sockaddr *)&a, sizeof(a)) == 0 &&
+           send(fd, text, (size_t)size, MSG_NOSIGNAL) == size &&
+           recv(fd, text, 5, MSG_WAITALL) == 5 && memcmp(text, "HTTP/", 5) == 0;
+}
+
+static int peak_mib(pid_t pid, double *ret, struct error **err)
+{
+    char path[64];
+    char line[256];
+    unsigned long kib = 0;
+    FILE *f;
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/status", pid);
+    f = fopen(path, "re");
+    while (f != NULL && fgets(line, sizeof(line), f) != NULL &&
+           sscanf(line, "VmHWM: %lu kB", &kib) != 1) {
+    }
+    if (f != NULL) {
+        (void)fclose(f);
+    }
+    *ret = (double)kib / 1024;
+    return kib == 0 ? error_set(err, EIO, "%s does not tell its memory", path) : 0;
+}
+
+int bench_service_cold(const struct bench_context *c, const struct bench_service *s, bool inside,
+                       const char *path, double *ret_ms, double *ret_mib, struct error **err)
+{
+    _cleanup_server_ struct server server = {};
+    _cleanup_free_ char *stats = NULL;
+    _cleanup_free_ char *nacre = NULL;
+    const char *argv[BENCH_SERVICE_ARGS];
+    const char *args[BENCH_ARGS_MAX];
+    double start;
+    int r = 0;
+
+    service_argv(s, argv);
+    if (inside) {
+        r = bench_exec_argv(c, NULL, argv, &nacre, &stats, args, err);
+    }
+    start = bench_now_ns();
+    if (r == 0) {
+        r = spawn(inside ? args : argv, -1, &server.pid, err);
+    }
+    if (r == 0) {
+        r = wait_ready(&server, s, err);
+    }
+    for (unsigned waited = 0; r == 0 && !answers_http(s->port, path); waited++) {
+        if (waited == READY_MS) {
+            return error_set(err, ETIMEDOUT, "%s does not answer", s->program);
+        }
+        sleep_ms(1);
+    }
+    *ret_ms = (bench_now_ns() - start) / 1e6;
+    if (r == 0) {
+        r = peak_mib(server.pid, ret_mib, err);
+    }
+    return r == 0 ? stop(&server, s, err) : r;
 }
