@@ -21,16 +21,17 @@
 #include "unit/libos/call.h"
 #include "unit/libos/fake_host.h"
 #include "unit/libos/fake_kernel.h"
+#include "unit/temp_dir.h"
 #include "unit/unit.h"
 
 #include <asm/stat.h>
 
-static char g_root[] = "/tmp/nacre-hostile-XXXXXX";
+static const char *g_root;
 static char g_content[20000];
 
 static void host_file(const char *name, const void *data, size_t size)
 {
-    char path[128];
+    char path[256];
 
     (void)snprintf(path, sizeof(path), "%s/%s", g_root, name);
     FILE *f = fopen(path, "w");
@@ -42,12 +43,13 @@ static void host_file(const char *name, const void *data, size_t size)
 
 static int group_setup(void **state)
 {
-    char path[128];
+    char path[256];
 
     for (size_t i = 0; i < sizeof(g_content); i++) {
         g_content[i] = (char)(i * 31 + i / 256);
     }
-    if (mkdtemp(g_root) == NULL) {
+    g_root = temp_dir();
+    if (g_root == NULL) {
         return -1;
     }
     host_file("file", g_content, sizeof(g_content));
@@ -59,14 +61,6 @@ static int group_setup(void **state)
     host_file("dir/b", "bb", 2);
     (void)snprintf(path, sizeof(path), "%s/link", g_root);
     return syscall(SYS_symlink, "dir/a", path) < 0 ? -1 : 0;
-}
-
-static int group_teardown(void **state)
-{
-    char command[64];
-
-    (void)snprintf(command, sizeof(command), "rm -rf %s", g_root);
-    return system(command);
 }
 
 static void boot(int writable)
@@ -419,5 +413,5 @@ int main(void)
         cmocka_unit_test(test_lies_always),
     };
 
-    return cmocka_run_group_tests(tests, group_setup, group_teardown);
+    return cmocka_run_group_tests(tests, group_setup, NULL);
 }

@@ -11,6 +11,7 @@
 #include "sign/sigstruct.h"
 #include "softsgx/internal.h"
 
+#include "unit/temp_dir.h"
 #include "unit/unit.h"
 
 #define B (&sgx_backend_soft)
@@ -25,14 +26,10 @@ static void must(int r, struct error *err)
 
 static void state_dir(void)
 {
-    static char dir[] = "/tmp/nacre-softsgx-test-XXXXXX";
-    static bool done;
+    const char *dir = temp_dir();
 
-    if (!done) {
-        assert_non_null(mkdtemp(dir));
-        assert_int_equal(setenv("NACRE_STATE_DIR", dir, 1), 0);
-        done = true;
-    }
+    assert_non_null(dir);
+    assert_int_equal(setenv("NACRE_STATE_DIR", dir, 1), 0);
 }
 
 void rig_secs(const struct rig_options *o, struct sgx_secs *ret)
