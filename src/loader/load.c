@@ -110,6 +110,7 @@ int loader_load(const struct sgx_backend *backend, const struct loader_image *im
     l->image = *image;
     l->sigstruct = *sigstruct;
     l->debug = options->debug;
+    l->thread_max = options->thread_max;
     l->log_fd = STDERR_FILENO;
     if (options->reports) {
         const int own = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
