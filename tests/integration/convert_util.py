@@ -100,7 +100,8 @@ class ConvertCase(unittest.TestCase):
     def convert(self, *words, to=None, session="session.yml", env=None, pin=PIN):
         to = to or "oci:" + self.path("out")
         pins = ["--cas-pin", pin] if pin else []
-        return run(NACRE, "convert", "--to", to, "--agent", LOADER, *pins, "--session-out",
+        to = [] if "--to" in words else ["--to", to]
+        return run(NACRE, "convert", *to, "--agent", LOADER, *pins, "--session-out",
                    self.path(session), *words, env={**self.env, **(env or {})}, cwd=self.dir)
 
     def convert_ok(self, *words, **kw):

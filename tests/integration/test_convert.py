@@ -3,6 +3,7 @@
 """nacre convert, whole images: what comes out, what stays out of sight, what is refused."""
 import json
 import os
+import re
 import shutil
 import signal
 import stat
@@ -382,6 +383,58 @@ class Convert(ConvertCase):
                 self.assertIn(words, err)
                 self.assertFalse(os.path.exists(self.path("out")))
                 self.assertFalse(os.path.exists(self.path("session.yml")))
+
+    def fake_skopeo(self, code=0):
+        """Stands for skopeo: registries and engines are directories below $STORE."""
+        os.makedirs(self.path("bin"), exist_ok=True)
+        with open(self.path("bin", "skopeo"), "w", encoding="ascii") as f:
+            f.write("#!/bin/bash\n"
+                    "echo \"$@\" >> $STORE/calls\n"
+                    "from=${@: -2:1}; to=${@: -1}\n"
+                    "place() { case $1 in oci:*) p=${1#oci:}; echo ${p%:*};; *) echo $STORE/${1//[:\\/]/_};; esac; }\n"
+                    f"[ {code} = 0 ] && mkdir -p $(place $to) && cp -r $(place $from)/. $(place $to)\n"
+                    f"exit {code}\n")
+        os.chmod(self.path("bin", "skopeo"), 0o755)
+        os.makedirs(self.path("store"), exist_ok=True)
+        os.makedirs(self.path("tmp"), exist_ok=True)
+        return {"PATH": self.path("bin") + ":" + os.environ["PATH"], "STORE": self.path("store"),
+                "TMPDIR": self.path("tmp")}
+
+    def test_registries_and_engines_through_skopeo(self):
+        for transport in ("docker://reg.example.org/team/app:1", "docker-daemon:app:1",
+                          "containers-storage:localhost/app"):
+            with self.subTest(transport=transport):
+                env = self.fake_skopeo()
+                shutil.rmtree(self.path("store"))
+                os.mkdir(self.path("store"))
+                stored = re.sub("[:/]", "_", transport)
+                self.source(name=os.path.join("store", stored))
+                out, _ = self.convert_ok("--from", transport, "--to", transport + "-sealed",
+                                         "--command", "/bin/sh", env=env, session=stored, to=None)
+                self.assertEqual(out.split("/")[-1].strip(), "app" if ":1" in transport else "app-sealed")
+                self.assertTrue(os.path.exists(self.path("store", stored + "-sealed", "index.json")))
+                calls = self.read("store/calls").splitlines()
+                self.assertEqual(len(calls), 2)
+                for c in calls:
+                    self.assertTrue(c.startswith("copy --quiet --override-os linux --override-arch amd64 "))
+                self.assertEqual(os.listdir(self.path("tmp")), [])
+
+    def test_skopeo_that_fails_or_is_missing(self):
+        env = self.fake_skopeo(code=1)
+        code, out, err = self.convert("--from", self.source(), "--command", "/bin/sh",
+                                      to="docker://reg.example.org/app:1", env=env)
+        self.assertEqual((code, out), (1, ""), err)
+        self.assertIn("skopeo could not copy", err)
+        self.assertFalse(os.path.exists(self.path("session.yml")))
+        self.assertEqual(os.listdir(self.path("tmp")), [])
+        os.mkdir(self.path("empty"))
+        for words in (("--from", "oci:" + self.path("src"), "--to", "docker://r/app"),
+                      ("--from", "docker://r/app", "--to", "oci:x")):
+            code, out, err = run(NACRE, "convert", *words, "--cas-pin", PIN, "--command", "/bin/sh",
+                                 "--session-out", self.path("s"),
+                                 env={**self.env, "PATH": self.path("empty")})
+            self.assertEqual((code, out), (1, ""), err)
+            self.assertIn("apt-get install skopeo", err)
 
     def test_names_derived_from_the_destination(self):
         out, _ = self.convert_ok("--from", self.source(), "--command", "/bin/sh",

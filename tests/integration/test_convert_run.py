@@ -12,6 +12,7 @@ import time
 
 import unittest
 
+import test_convert_partial
 from convert_util import NACRE, ConvertCase, run
 
 
@@ -83,6 +84,14 @@ class ConvertRun(ConvertCase):
         code, out, err = self.run_image()
         self.assertEqual((code, out),
                          (0, "uid=1000(app) gid=100(users) groups=100(users),200(extra)\n"), err)
+
+    @unittest.skipIf(test_convert_partial.PROGRAM is None, "no bash on this machine")
+    def test_a_part_is_sealed_and_the_rest_is_there(self):
+        layer, _, _ = test_convert_partial.Partial.glibc_layer(self)
+        self.convert_for_cas("--from", self.source([layer.bytes()]), "--dir", "/app", "--command",
+                             "/bin/prog -c 'read x < /srv/public; echo $x; . /app/main.sh'")
+        code, out, err = self.run_image()
+        self.assertEqual((code, out), (0, "outside-public-1\nfrom the sealed script\n"), err)
 
     def test_tampered_twins_get_nothing(self):
         self.convert_for_cas("--from", self.source(), "--command", "/app/hello.sh")
