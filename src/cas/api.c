@@ -5,11 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/alloc.h"
 #include "base/base64.h"
 #include "cas/provision.h"
 #include "cas/self.h"
+#include "cas/signatures.h"
 #include "cas/tls.h"
 #include "core/hex.h"
 
@@ -481,6 +483,51 @@ static bool path_matches(const char *pattern, const char *path, const char **ret
     return strncmp(pattern, path, (size_t)(brace - pattern)) == 0 && **ret_rest != '\0';
 }
 
+/* Adds who signed the request. False: a signature is not one, and the answer says so. */
+static bool check_signatures(const struct call *c, struct pol_signer *signers, size_t *ret_count)
+{
+    const struct signed_request signed_req = {
+        .cas_key = c->api->key_id,
+        .method = c->req->method,
+        .path = c->req->path,
+        .body = c->body,
+        .size = c->req->content_length,
+    };
+
+    *ret_count = 0;
+    for (size_t i = 0; i < c->req->signature_count; i++) {
+        _cleanup_error_ struct error *err = NULL;
+        size_t count = 0;
+        int r = signature_verify(&signed_req, c->req->signature_text + c->req->signatures[i],
+                                 (int64_t)time(NULL), signers + *ret_count, &count, &err);
+
+        if (r < 0) {
+            (void)cas_note(c->api->cas, "denied",
+                           json_pack("{s:s, s:s, s:s}", "what", "signature", "peer", c->who->peer,
+                                     "reason", error_text(err)),
+                           NULL);
+            api_error(c->ret, r == -EINVAL ? 400 : r == -ENOMEM ? 500 : 403, error_text(err));
+            return false;
+        }
+        *ret_count += count;
+    }
+    return true;
+}
+
+static void handle(const struct call *c, void (*work)(const struct call *c))
+{
+    struct pol_signer signers[2 * HTTP_SIGNATURES_MAX];
+    struct cas_caller who = *c->who;
+    struct call signed_call = *c;
+
+    if (!check_signatures(c, signers, &who.policy.signer_count)) {
+        return;
+    }
+    who.policy.signers = signers;
+    signed_call.who = &who;
+    work(&signed_call);
+}
+
 void api_handle(struct api *api, const struct cas_caller *who, const struct http_request *req,
                 const char *body, struct api_answer *ret)
 {
@@ -495,7 +542,7 @@ void api_handle(struct api *api, const struct cas_caller *who, const struct http
         }
         path_known = true;
         if (strcmp(routes[i].method, req->method) == 0) {
-            routes[i].handle(&c);
+            handle(&c, routes[i].handle);
             return;
         }
     }

@@ -174,7 +174,7 @@ int backup_key_open(const struct backup_lock *lock, const uint8_t header[static 
     uint32_t version = 0;
     uint32_t kind = 0;
 
-    if (memcmp(header, "nacrebak", 8) != 0) {
+    if (!ct_equal(header, "nacrebak", 8)) {
         return error_set(err, EINVAL, "this is not the backup of a CAS");
     }
     if (cursor_u32le(&c, &version) < 0 || cursor_u32le(&c, &kind) < 0 || version != 1) {

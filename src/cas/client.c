@@ -17,6 +17,7 @@
 #include "cas/ca.h"
 #include "cas/cas.h"
 #include "cas/pins.h"
+#include "cas/signatures.h"
 #include "core/ct.h"
 #include "core/hex.h"
 #include "policy/text.h"
@@ -32,7 +33,8 @@ struct cas_client {
     char *identity;
     bool pinned; /* it is known who the server must be */
     bool has_peer;
-    uint8_t peer[32]; /* the key it has */
+    uint8_t peer[32];              /* the key it has */
+    struct curl_slist *signatures; /* headers */
 };
 
 struct answer {
@@ -269,6 +271,7 @@ int cas_client_new(const struct cas_client_options *o, struct cas_client **ret, 
 struct cas_client *cas_client_free(struct cas_client *c)
 {
     if (c != NULL) {
+        curl_slist_free_all(c->signatures);
         curl_easy_cleanup(c->curl);
         free(c->base);
         free(c->identity);
@@ -280,6 +283,28 @@ struct cas_client *cas_client_free(struct cas_client *c)
 const char *cas_client_address(const struct cas_client *c)
 {
     return c->base + strlen("https://");
+}
+
+const char *cas_client_identity(const struct cas_client *c)
+{
+    return c->identity;
+}
+
+int cas_client_add_signature(struct cas_client *c, const char *value, struct error **err)
+{
+    _cleanup_free_ char *header = NULL;
+    struct curl_slist *grown;
+
+    if (asprintf(&header, SIGNATURE_HEADER ": %s", value) < 0) {
+        header = NULL;
+        return error_set_errno(err, ENOMEM, "signing");
+    }
+    grown = curl_slist_append(c->signatures, header);
+    if (grown == NULL) {
+        return error_set_errno(err, ENOMEM, "signing");
+    }
+    c->signatures = grown;
+    return 0;
 }
 
 bool cas_client_is_pinned(const struct cas_client *c)
@@ -419,7 +444,7 @@ int cas_client_ask(struct cas_client *c, const char *method, const char *path, c
                    const char *query, const char *body, size_t size, json_t **ret,
                    struct error **err)
 {
-    struct curl_slist *headers = NULL;
+    struct curl_slist *headers = NULL; /* the type, then the signatures, which are not ours */
     _cleanup_free_ char *url = NULL;
     struct answer a = {0};
     json_error_t e;
@@ -437,10 +462,16 @@ int cas_client_ask(struct cas_client *c, const char *method, const char *path, c
     } else {
         (void)curl_easy_setopt(c->curl, CURLOPT_HTTPGET, 1L);
     }
-    (void)curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, headers);
+    if (headers != NULL) {
+        headers->next = c->signatures;
+    }
+    (void)curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, headers != NULL ? headers : c->signatures);
     (void)curl_easy_setopt(c->curl, CURLOPT_CUSTOMREQUEST, method);
     r = perform(c, url, &a, &status, err);
     (void)curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, NULL);
+    if (headers != NULL) {
+        headers->next = NULL;
+    }
     curl_slist_free_all(headers);
     if (r == 0) {
         j = json_loadb(a.p != NULL ? a.p : "", a.size, JSON_REJECT_DUPLICATES, &e);

@@ -37,6 +37,9 @@ static inline void cas_client_freep(struct cas_client **c)
 /* "HOST:PORT" */
 const char *cas_client_address(const struct cas_client *c);
 
+/* The PEM file with key and certificate this client shows. */
+const char *cas_client_identity(const struct cas_client *c);
+
 /* True when a pin or a certificate said beforehand who the server must be. */
 bool cas_client_is_pinned(const struct cas_client *c);
 
@@ -50,3 +53,7 @@ bool cas_client_peer(const struct cas_client *c, uint8_t ret[static 32]);
 [[nodiscard]] int cas_client_ask(struct cas_client *c, const char *method, const char *path,
                                  const char *name, const char *query, const char *body, size_t size,
                                  json_t **ret, struct error **err);
+
+/* A signature (signatures.h) that goes with every further request. */
+[[nodiscard]] int cas_client_add_signature(struct cas_client *c, const char *value,
+                                           struct error **err);

@@ -212,6 +212,20 @@ static int parse_length(struct head_state *st, const char *value, size_t len)
     return n > HTTP_BODY_MAX ? 413 : 0;
 }
 
+/* Kept in the request: what it stands in moves when the body is read. */
+static int keep_signature(struct http_request *req, const char *value, size_t len)
+{
+    if (req->signature_count == HTTP_SIGNATURES_MAX ||
+        len >= sizeof(req->signature_text) - req->signature_used) {
+        return 431;
+    }
+    req->signatures[req->signature_count++] = (uint16_t)req->signature_used;
+    memcpy(req->signature_text + req->signature_used, value, len);
+    req->signature_text[req->signature_used + len] = '\0';
+    req->signature_used += len + 1;
+    return 0;
+}
+
 static int parse_header(struct head_state *st, const char *line, size_t len)
 {
     const char *colon = memchr(line, ':', len);
@@ -260,6 +274,9 @@ static int parse_header(struct head_state *st, const char *line, size_t len)
     if (is_word(line, name_len, "expect")) {
         st->req->expect_continue = is_word(value, value_len, "100-continue");
         return st->req->expect_continue ? 0 : 417;
+    }
+    if (is_word(line, name_len, "nacre-signature")) {
+        return keep_signature(st->req, value, value_len);
     }
     if (is_word(line, name_len, "host")) {
         const bool twice = st->has_host;

@@ -15,6 +15,9 @@
 #define HTTP_PATH_MAX    1024 /* characters, decoded */
 #define HTTP_QUERY_MAX   8    /* parameters */
 
+#define HTTP_SIGNATURES_MAX     8
+#define HTTP_SIGNATURE_TEXT_MAX ((size_t)8 * 1024) /* of all of them */
+
 struct http_param {
     const char *name; /* decoded; in the request's own text */
     const char *value;
@@ -26,6 +29,10 @@ struct http_request {
     char query_text[HTTP_PATH_MAX + 1];
     size_t query_count;
     struct http_param query[HTTP_QUERY_MAX];
+    size_t signature_count;                   /* Nacre-Signature headers: signatures.h */
+    uint16_t signatures[HTTP_SIGNATURES_MAX]; /* where they begin in signature_text */
+    size_t signature_used;
+    char signature_text[HTTP_SIGNATURE_TEXT_MAX]; /* each with a NUL */
     size_t content_length;
     bool keep_alive;
     bool expect_continue;

@@ -68,6 +68,15 @@ json_t *cas_log_fields(const struct cas_caller *who, const char *session, const 
         key_id_print(KEY_ID_VERSION_KEY, who->policy.key.b, key);
         (void)json_object_set_new(j, "caller", json_string(key));
     }
+    if (who->policy.signer_count > 0) {
+        json_t *list = json_array();
+
+        for (size_t i = 0; i < who->policy.signer_count; i++) {
+            key_id_print(who->policy.signers[i].version, who->policy.signers[i].id.b, key);
+            (void)json_array_append_new(list, json_string(key));
+        }
+        (void)json_object_set_new(j, "signers", list);
+    }
     if (who->peer != NULL) {
         (void)json_object_set_new(j, "peer", json_string(who->peer));
     }

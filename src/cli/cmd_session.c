@@ -242,6 +242,7 @@ static const struct cli_verb verbs[] = {
     {"read", session_read, "print a session CAS has"},
     {"schema", session_schema, "print the JSON Schema, for editors"},
     {"show", session_show, "print the canonical form"},
+    {"sign", session_sign, "agree to a change that somebody else sends"},
     {"update", session_update, "replace a session on CAS"},
     {"values", session_values, "print values of a session CAS has"},
     {"verify", session_verify, "check that CAS has exactly this session"},

@@ -6,13 +6,78 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/alloc.h"
+#include "base/secret.h"
+#include "cas/signatures.h"
 #include "cli/session_verbs.h"
 #include "core/ct.h"
 #include "core/hex.h"
 
+#define CO_SIGN_MAX   ((size_t)64 * 1024)
+#define CO_SIGN_NOW_S 600
+
 /* ---- create, update ------------------------------------------------------------------------- */
+
+/* What a signature over this document is about. The key of CAS is the one this client knows. */
+static int signed_document(struct session_call *c, const char *text, uint8_t key[static 32],
+                           struct signed_request *ret, struct error **err)
+{
+    int r = 0;
+
+    if (!cas_client_peer(c->cas, key)) {
+        r = cas_client_ask(c->cas, "GET", "/v1/health/live", NULL, NULL, NULL, 0, NULL, err);
+    }
+    if (r == 0 && !cas_client_peer(c->cas, key)) {
+        r = error_set(err, EOPNOTSUPP, "this libcurl does not tell which key the server has");
+    }
+    *ret = (struct signed_request){
+        .cas_key = key,
+        .method = "POST",
+        .path = "/v1/sessions",
+        .body = text,
+        .size = strlen(text),
+    };
+    return r;
+}
+
+/* --co-sign FILE: a private key that signs now, or what 'session sign' printed. */
+static int co_sign_one(struct session_call *c, const struct signed_request *req, const char *path,
+                       struct error **err)
+{
+    _cleanup_secret_ struct secret *file = NULL;
+    _cleanup_free_ char *value = NULL;
+    int r = secret_read_file(path, CO_SIGN_MAX, &file, err);
+
+    if (r < 0) {
+        return r;
+    }
+    if (strstr((const char *)file->data, "PRIVATE KEY-----") != NULL) {
+        r = signature_make(req, (const char *)file->data, file->size,
+                           (int64_t)time(NULL) + CO_SIGN_NOW_S, &value, err);
+    } else {
+        value = strndup((const char *)file->data, strcspn((const char *)file->data, "\r\n"));
+        r = value != NULL ? 0 : error_set_errno(err, ENOMEM, "signing");
+    }
+    if (r < 0) {
+        (void)error_wrap(err, "--co-sign %s", path);
+        return r;
+    }
+    return cas_client_add_signature(c->cas, value, err);
+}
+
+static int co_sign(struct session_call *c, const char *text, struct error **err)
+{
+    struct signed_request req;
+    uint8_t key[32];
+    int r = c->co_sign.count > 0 ? signed_document(c, text, key, &req, err) : 0;
+
+    for (size_t i = 0; i < c->co_sign.count && r == 0; i++) {
+        r = co_sign_one(c, &req, c->co_sign.values[i], err);
+    }
+    return r;
+}
 
 static int send_document(struct session_call *c, struct error **err)
 {
@@ -25,8 +90,10 @@ static int send_document(struct session_call *c, struct error **err)
     if (r < 0) {
         return error_set_errno(err, -r, "printing the session");
     }
-    r = cas_client_ask(c->cas, "POST", "/v1/sessions", NULL, c->dry ? "verify=true" : NULL, text,
-                       strlen(text), &j, err);
+    r = co_sign(c, text, err);
+    r = r < 0 ? r
+              : cas_client_ask(c->cas, "POST", "/v1/sessions", NULL, c->dry ? "verify=true" : NULL,
+                               text, strlen(text), &j, err);
     ct_wipe(text, strlen(text)); /* it may hold secrets */
     free(text);
     if (r < 0) {
@@ -50,10 +117,16 @@ static int create(struct session_call *c, struct error **err)
     return send_document(c, err);
 }
 
-#define SEND_OPTIONS(o)                                                                        \
-    CLIENT_OPTIONS((o).client),                                                                \
-        {"dry-run", 0, ARG_FLAG, NULL, "let CAS check rights and imports, and change nothing", \
-         &(o).dry},                                                                            \
+#define SEND_OPTIONS(o)                                                                           \
+    CLIENT_OPTIONS((o).client),                                                                   \
+        {"dry-run", 0, ARG_FLAG, NULL, "let CAS check rights and imports, and change nothing",    \
+         &(o).dry},                                                                               \
+        {"co-sign",                                                                               \
+         0,                                                                                       \
+         ARG_LIST,                                                                                \
+         "FILE",                                                                                  \
+         "somebody agrees: what 'session sign' printed, or a private key (PEM) to sign with now", \
+         &(o).co_sign},                                                                           \
         VARIABLE_OPTIONS(o)
 
 int session_create(int argc, char **argv, struct error **err)
@@ -125,6 +198,73 @@ int session_update(int argc, char **argv, struct error **err)
     };
 
     return session_run(&spec, SESSION_DOCUMENT | SESSION_CAS, update, &c, argc, argv, err);
+}
+
+static int print_signature(struct session_call *c, struct error **err)
+{
+    _cleanup_secret_ struct secret *pem = NULL;
+    _cleanup_free_ char *value = NULL;
+    struct signed_request req;
+    struct pol_session *s = c->session;
+    char *text = NULL;
+    uint8_t key[32];
+    int r = 0;
+
+    if (c->valid_hours < 1 || c->valid_hours > 31 * 24) {
+        (void)error_set(err, EINVAL, "--hours wants 1 to %d", 31 * 24);
+        return CLI_USAGE;
+    }
+    if (!s->has_predecessor) {
+        r = current_hash(c->cas, s->name, &s->predecessor, err);
+        s->has_predecessor = r == 0;
+        s->has_namespace_hash = s->has_namespace_hash && r != 0;
+        if (r == -ENOENT) {
+            *err = error_free(*err);
+            r = 0; /* it is new */
+        }
+    }
+    r = r < 0 ? r : secret_read_file(cas_client_identity(c->cas), CO_SIGN_MAX, &pem, err);
+    if (r == 0 && pol_print(s, 0, &text) < 0) {
+        r = error_set_errno(err, ENOMEM, "printing the session");
+    }
+    r = r < 0 ? r : signed_document(c, text, key, &req, err);
+    r = r < 0 ? r
+              : signature_make(&req, (const char *)pem->data, pem->size,
+                               (int64_t)time(NULL) + (int64_t)c->valid_hours * 3600, &value, err);
+    if (text != NULL) {
+        ct_wipe(text, strlen(text));
+        free(text);
+    }
+    if (r == 0) {
+        printf("%s\n", value);
+    }
+    return r;
+}
+
+int session_sign(int argc, char **argv, struct error **err)
+{
+    struct session_call c = {.valid_hours = 24};
+    const struct arg_option options[] = {CLIENT_OPTIONS(c.client),
+                                         VARIABLE_OPTIONS(c),
+                                         {"hours", 0, ARG_U64, "N",
+                                          "how long the signature holds (default 24, at most 744)",
+                                          &c.valid_hours},
+                                         {NULL}};
+    const struct arg_spec spec = {
+        .verb = "nacre session sign",
+        .synopsis = "[OPTIONS] FILE",
+        .summary = "Agree to a session that somebody else will send: prints a signature.",
+        .options = options,
+        .examples = "  nacre session sign --identity alice.pem session.yml > alice.sig\n"
+                    "  nacre session update --co-sign alice.sig --co-sign bob.sig session.yml",
+        .notes = "For sessions whose access_policy wants 'signer', 'require-all' or "
+                 "'require-at-least-N'. The\nsignature is over this document as the successor of "
+                 "what CAS has now, for this CAS alone.",
+        .min_args = 1,
+        .max_args = 1,
+    };
+
+    return session_run(&spec, SESSION_DOCUMENT | SESSION_CAS, print_signature, &c, argc, argv, err);
 }
 
 /* ---- read, verify --------------------------------------------------------------------------- */

@@ -21,6 +21,8 @@ struct session_call {
     bool withhold;
     bool dry;
     const char *hash;
+    struct arg_list co_sign;
+    uint64_t valid_hours;
     /* what session_run brings */
     size_t count; /* of positional arguments */
     char **args;
@@ -58,4 +60,5 @@ int session_read(int argc, char **argv, struct error **err);
 int session_verify(int argc, char **argv, struct error **err);
 int session_delete(int argc, char **argv, struct error **err);
 int session_list(int argc, char **argv, struct error **err);
+int session_sign(int argc, char **argv, struct error **err);
 int session_values(int argc, char **argv, struct error **err);
