@@ -71,6 +71,7 @@ static int run_rounds(const struct bench_row *row, const struct bench_context *c
     double native[BENCH_ROUNDS_MAX];
     double nacre[BENCH_ROUNDS_MAX];
     double cpu[BENCH_ROUNDS_MAX];
+    double native_cpu[BENCH_ROUNDS_MAX];
     double exits[BENCH_ROUNDS_MAX];
 
     for (unsigned i = 0; i < rounds; i++) {
@@ -87,6 +88,7 @@ static int run_rounds(const struct bench_row *row, const struct bench_context *c
         native[i] = a.value;
         nacre[i] = b.value;
         cpu[i] = b.cpu_us;
+        native_cpu[i] = a.cpu_us;
         exits[i] = b.exits;
         ret->n += b.n;
     }
@@ -94,6 +96,7 @@ static int run_rounds(const struct bench_row *row, const struct bench_context *c
     ret->native = median(native, rounds);
     ret->nacre = median(nacre, rounds);
     ret->cpu_us = median(cpu, rounds);
+    ret->native_cpu_us = median(native_cpu, rounds);
     ret->exits = median(exits, rounds);
     ret->ratio = ret->has_native && ret->native > 0 ? ret->nacre / ret->native : 0;
     ret->has_bar = row->bar != BENCH_BAR_NONE;

@@ -62,7 +62,7 @@ struct bench_result {
     bool skipped;
     char reason[256]; /* of a skipped row */
     bool has_native;
-    double native, nacre, ratio, exits, cpu_us;
+    double native, nacre, ratio, exits, cpu_us, native_cpu_us;
     uint64_t n; /* operations of one batch times batches */
     bool has_bar;
     bool bar_met;

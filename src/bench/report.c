@@ -8,8 +8,8 @@
 
 void bench_print_head(FILE *out)
 {
-    fprintf(out, "%-20s %6s %12s %12s %8s %8s %10s  %s\n", "id", "unit", "native", "nacre", "ratio",
-            "exits/op", "cpu us/op", "bar");
+    fprintf(out, "%-20s %6s %12s %12s %8s %8s %10s %10s  %s\n", "id", "unit", "native", "nacre",
+            "ratio", "exits/op", "cpu us/op", "native cpu", "bar");
 }
 
 static void format_bar(const struct bench_result *r, char *dst, size_t size)
@@ -50,6 +50,7 @@ void bench_print(FILE *out, const struct bench_result *r)
     char ratio[32] = "-";
     char nacre[32];
     char cpu[32];
+    char native_cpu[32] = "-";
     char bar[96];
 
     if (r->skipped) {
@@ -58,13 +59,14 @@ void bench_print(FILE *out, const struct bench_result *r)
     }
     if (r->has_native) {
         format_number(native, sizeof(native), r->native);
+        format_number(native_cpu, sizeof(native_cpu), r->native_cpu_us);
         (void)snprintf(ratio, sizeof(ratio), "%.2f", r->ratio);
     }
     format_number(nacre, sizeof(nacre), r->nacre);
     format_number(cpu, sizeof(cpu), r->cpu_us);
     format_bar(r, bar, sizeof(bar));
-    fprintf(out, "%-20s %6s %12s %12s %8s %8.2f %10s  %s\n", r->row->id, r->row->unit, native,
-            nacre, ratio, r->exits, cpu, bar);
+    fprintf(out, "%-20s %6s %12s %12s %8s %8.2f %10s %10s  %s\n", r->row->id, r->row->unit, native,
+            nacre, ratio, r->exits, cpu, native_cpu, bar);
     fflush(out);
 }
 
