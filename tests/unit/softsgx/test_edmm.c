@@ -253,6 +253,32 @@ static void test_eaccept_unmapped_range_pf(void **state)
     drop(OFF + 0x80000, 1);
 }
 
+/* The host takes the middle of some pages away and gives it back: nothing is lost, and nothing can
+ * be reached in between. */
+static void test_closed_pages_keep_their_content(void **state)
+{
+    _cleanup_error_ struct error *err = NULL;
+    const int all = PROT_READ | PROT_WRITE | PROT_EXEC;
+
+    begin();
+    assert_int_equal(rig_accept(&g_rig, AT, 4, NEW), 0);
+    for (uint64_t i = 0; i < 4; i++) {
+        rig_poke(&g_rig, AT + i * 4096, 10 + i);
+    }
+    assert_int_equal(B->map(g_rig.e, OFF + 4096, 2 * 4096, PROT_NONE, &err), 0);
+    write_faults(AT + 4096, X86_PF_W | X86_PF_U);
+    write_faults(AT + 2 * 4096, X86_PF_W | X86_PF_U);
+    assert_int_equal(rig_peek(&g_rig, AT), 10);
+    rig_poke(&g_rig, AT + 3 * 4096, 23);
+    assert_int_equal(B->map(g_rig.e, OFF + 4096, 4096, all, &err), 0); /* one of them */
+    assert_int_equal(rig_peek(&g_rig, AT + 4096), 11);
+    write_faults(AT + 2 * 4096, X86_PF_W | X86_PF_U);
+    assert_int_equal(B->map(g_rig.e, OFF, 4 * 4096, all, &err), 0); /* and the other */
+    assert_int_equal(rig_peek(&g_rig, AT + 2 * 4096), 12);
+    assert_int_equal(rig_peek(&g_rig, AT + 3 * 4096), 23);
+    drop(OFF, 4);
+}
+
 static void test_unknown_leaf_gp(void **state)
 {
     static const unsigned leaves[] = {
@@ -564,6 +590,7 @@ int main(void)
         cmocka_unit_test(test_eaccept_wrong_flags_mismatch),
         cmocka_unit_test(test_eaccept_impossible_request_gp),
         cmocka_unit_test(test_operands_unaligned_or_outside_fault),
+        cmocka_unit_test(test_closed_pages_keep_their_content),
         cmocka_unit_test(test_eaccept_unmapped_range_pf),
         cmocka_unit_test(test_unknown_leaf_gp),
         cmocka_unit_test(test_eacceptcopy_copies_and_sets_permissions),

@@ -275,6 +275,32 @@ static void test_enter_host_permission_missing_pf(void **state)
     rig_destroy(&rig);
 }
 
+/* A thread remembers what it found out about its frames; it looks again when one was taken away,
+ * and neither other pages nor their return confuse it. */
+static void test_enter_after_its_frame_was_closed_pf(void **state)
+{
+    const uint64_t frame = ENC_THREADS + THR_SSA;
+    _cleanup_error_ struct error *err = NULL;
+    struct rig rig;
+    struct rig_exit x;
+
+    rig_build(&rig, PLAIN);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(rig_enter(&rig, 0, OP_NOP, 0, 0).function, ENCLU_EEXIT);
+        assert_int_equal(sgx_backend_soft.map(rig.e, ENC_DATA + 0x8000, 0x1000, PROT_NONE, &err),
+                         0);
+        assert_int_equal(rig_enter(&rig, 0, OP_NOP, 0, 0).function, ENCLU_EEXIT);
+        assert_int_equal(sgx_backend_soft.map(rig.e, frame, 0x1000, PROT_NONE, &err), 0);
+        x = rig_enter(&rig, 0, OP_NOP, 0, 0);
+        assert_refused(x, ENCLU_EENTER, X86_PF);
+        assert_int_equal(x.addr, RIG_BASE + frame);
+        assert_int_equal(
+            sgx_backend_soft.map(rig.e, 0, ENC_SIZE, PROT_READ | PROT_WRITE | PROT_EXEC, &err), 0);
+    }
+    assert_int_equal(rig_enter(&rig, 0, OP_NOP, 0, 0).function, ENCLU_EEXIT);
+    rig_destroy(&rig);
+}
+
 static void test_enter_bad_call_einval(void **state)
 {
     struct sgx_enclave_run run = {0};
@@ -482,6 +508,7 @@ int main(void)
         cmocka_unit_test(test_enter_nssa_exhausted_gp),
         cmocka_unit_test(test_enter_ssa_unusable_refused),
         cmocka_unit_test(test_enter_host_permission_missing_pf),
+        cmocka_unit_test(test_enter_after_its_frame_was_closed_pf),
         cmocka_unit_test(test_enter_bad_call_einval),
         cmocka_unit_test(test_enter_unattached_thread_refused),
         cmocka_unit_test(test_user_handler_resumes_and_returns),
