@@ -210,24 +210,21 @@ static uint32_t range_prot(const struct soft_maps *m, uint64_t start, uint64_t e
     return UINT32_MAX;
 }
 
-/* Closes or opens pages one by one; what was there before, all or-ed. */
-static uint64_t close_pages(struct sgx_enclave *e, uint64_t first, uint64_t count, bool closed)
+/* Nothing in a range of any size is closed any more. */
+static void forget_closed(struct sgx_enclave *e, uint64_t first, uint64_t count)
 {
-    uint64_t seen = 0;
+    const uint64_t end = first + count;
+    const uint64_t last = (end + 511) / 512;
 
-    for (uint64_t p = first; p < first + count; p++) {
-        if (e->touched[p / 512] == 0 && !closed) { /* nobody was here */
-            p = soft_touched_from(e, p / 512, (first + count + 511) / 512) * 512 - 1;
-            continue;
+    for (uint64_t chunk = soft_touched_from(e, first / 512, last); chunk < last;
+         chunk = soft_touched_from(e, chunk + 1, last)) {
+        for (uint64_t p = MAX(first, chunk * 512); p < MIN(end, (chunk + 1) * 512); p++) {
+            (void)__atomic_and_fetch(&e->epcm[p], ~EPCM_CLOSED, __ATOMIC_SEQ_CST);
         }
-        seen |= closed ? __atomic_fetch_or(&e->epcm[p], EPCM_CLOSED, __ATOMIC_SEQ_CST)
-                       : __atomic_fetch_and(&e->epcm[p], ~EPCM_CLOSED, __ATOMIC_SEQ_CST);
-        e->touched[p / 512] = 1;
     }
-    return seen;
 }
 
-#define CLOSE_MAX 65536u /* pages: more than that makes a range of its own */
+#define CLOSE_MAX 512u /* pages: more than that makes a range of its own */
 
 /*
  * Guard pages and memory that is kept for later come and go by the thousand: they are marks at the
@@ -242,7 +239,7 @@ int soft_map_pages(struct sgx_enclave *e, uint64_t offset, size_t size, int prot
     uint64_t first = offset >> NACRE_PAGE_SHIFT;
     uint64_t count = size >> NACRE_PAGE_SHIFT;
     uint64_t start = e->base + offset;
-    uint64_t seen = EPCM_ENTERED;
+    uint64_t seen = 0;
     uint32_t whole;
     sigset_t old;
     int r;
@@ -254,8 +251,12 @@ int soft_map_pages(struct sgx_enclave *e, uint64_t offset, size_t size, int prot
     soft_host_lock(e, &old);
     whole = count <= CLOSE_MAX ? range_prot(e->maps, start, start + size) : UINT32_MAX;
     if (whole != UINT32_MAX && (bits == 0 || bits == whole)) {
-        seen = close_pages(e, first, count, /*closed=*/bits == 0);
+        r = soft_close_locked(e, first, count, bits, &seen);
     } else {
+        r = -EAGAIN;
+    }
+    /* The kernel has a limit of mappings, and ways around it that are not worth it here. */
+    if (r < 0) {
         struct soft_maps *m = replace(e->maps, start, start + size, bits);
 
         if (m == NULL) {
@@ -264,9 +265,10 @@ int soft_map_pages(struct sgx_enclave *e, uint64_t offset, size_t size, int prot
         }
         m->older = e->maps;
         __atomic_store_n(&e->maps, m, __ATOMIC_RELEASE);
-        (void)close_pages(e, first, count, /*closed=*/false);
+        seen = EPCM_ENTERED;
+        forget_closed(e, first, count);
+        r = soft_reapply_locked(e, first, count);
     }
-    r = soft_reapply_locked(e, first, count);
     soft_host_unlock(e, &old);
     if ((seen & EPCM_ENTERED) != 0) {
         soft_bump_epoch();

@@ -87,13 +87,21 @@ uint64_t soft_map_prot(const struct sgx_enclave *e, uint64_t page)
     return 0;
 }
 
-uint64_t soft_wanted_prot(const struct sgx_enclave *e, uint64_t page, uint64_t entry)
+/* What the EPCM alone allows. */
+static uint64_t entry_prot(const struct sgx_enclave *e, uint64_t entry)
 {
     if ((entry & EPCM_VALID) == 0 || (entry & (EPCM_PENDING | EPCM_MODIFIED)) != 0 ||
         epcm_type(entry) != SGX_PT_REG || !e->initialized) {
         return 0;
     }
-    return entry & EPCM_RWX & soft_map_prot(e, page);
+    return entry & EPCM_RWX;
+}
+
+uint64_t soft_wanted_prot(const struct sgx_enclave *e, uint64_t page, uint64_t entry)
+{
+    const uint64_t prot = entry_prot(e, entry);
+
+    return prot == 0 ? 0 : prot & soft_map_prot(e, page);
 }
 
 static uint64_t host_prot(uint64_t entry)
@@ -236,6 +244,56 @@ int soft_apply_range_locked(struct sgx_enclave *e, uint64_t first, uint64_t coun
         page = run;
     }
     return 0;
+}
+
+/* Pages from `first` on, at most `count`, that get the same protection; does the host's table have
+ * to change for it? */
+static uint64_t close_run(const struct sgx_enclave *e, uint64_t first, uint64_t count,
+                          uint64_t prot, uint64_t *ret_want, bool *ret_change)
+{
+    uint64_t n = 0;
+
+    *ret_change = false;
+    for (; n < count; n++) {
+        const uint64_t entry = soft_epcm_load(e, first + n);
+        const uint64_t want = prot & entry_prot(e, entry);
+
+        if (n == 0) {
+            *ret_want = want;
+        }
+        if (want != *ret_want) {
+            break;
+        }
+        *ret_change = *ret_change || host_prot(entry) != want;
+    }
+    return n;
+}
+
+int soft_close_locked(struct sgx_enclave *e, uint64_t first, uint64_t count, uint64_t prot,
+                      uint64_t *seen)
+{
+    const uint64_t end = first + count;
+    int r = 0;
+
+    for (uint64_t page = first; page < end && r == 0;) {
+        bool change;
+        uint64_t want;
+        const uint64_t n = close_run(e, page, end - page, prot, &want, &change);
+        const uint64_t bits = want << EPCM_HOST_SHIFT | (prot == 0 ? EPCM_CLOSED : 0);
+
+        r = change ? (int)protect(e, page, n, want) : 0;
+        for (uint64_t p = page; p < page + n && r == 0; p++) {
+            uint64_t entry = soft_epcm_load(e, p);
+
+            while (!soft_epcm_swap(e, p, &entry, (entry & ~EPCM_STAY_MASK) | bits)) {
+            }
+            *seen |= entry;
+        }
+        e->touched[page / CHUNK] = 1;
+        e->touched[(page + n - 1) / CHUNK] = 1;
+        page += n;
+    }
+    return r;
 }
 
 int soft_apply_range(struct sgx_enclave *e, uint64_t first, uint64_t count)

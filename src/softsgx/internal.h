@@ -283,6 +283,10 @@ int soft_apply_range(struct sgx_enclave *e, uint64_t first, uint64_t count);
 int soft_protect_locked(struct sgx_enclave *e, uint64_t first, uint64_t count, uint64_t prot);
 int soft_apply_range_locked(struct sgx_enclave *e, uint64_t first, uint64_t count);
 /* Same for those parts of a range (of any size) where a page ever was open. */
+/* Pages the host closes (`prot` 0) or opens again up to `prot`, that of the range they lie in. What
+ * the entries were is or-ed to *seen. Lock held. */
+int soft_close_locked(struct sgx_enclave *e, uint64_t first, uint64_t count, uint64_t prot,
+                      uint64_t *seen);
 /* The first chunk of 512 pages from `chunk` on where one was; `end`: none before it. */
 uint64_t soft_touched_from(const struct sgx_enclave *e, uint64_t chunk, uint64_t end);
 int soft_reapply_locked(struct sgx_enclave *e, uint64_t first, uint64_t count);
