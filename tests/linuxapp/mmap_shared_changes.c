@@ -7,6 +7,8 @@
  * stays.
  */
 #include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
 #include <sys/mman.h>
 
 #include "app.h"
@@ -94,16 +96,57 @@ static void one_process(int fd)
     show(fd, "munmap", 100);
 }
 
+static int g_pipe[2];
+static sigjmp_buf g_back;
+
+static void *stay(void *arg)
+{
+    char byte;
+
+    return read(g_pipe[0], &byte, 1) == 1 ? arg : NULL;
+}
+
+static void on_segv(int sig)
+{
+    siglongjmp(g_back, sig);
+}
+
+/* What may not be written cannot be, whoever else is there. */
+static void read_only(int fd)
+{
+    char *volatile p = mmap(NULL, PAGES * PAGE, PROT_READ, MAP_PRIVATE, fd, 0);
+
+    for (size_t i = 0; i < PAGES; i += 51) {
+        (void)*(volatile char *)(p + i * PAGE);
+        if (sigsetjmp(g_back, 1) == 0) {
+            p[i * PAGE] = 1;
+            printf("page %zu could be written\n", i);
+        }
+    }
+    OK(munmap(p, PAGES * PAGE));
+}
+
 int main(void)
 {
+    pthread_t thread;
     int fd;
     int ro;
     char *p;
 
     scratch();
+    (void)signal(SIGSEGV, on_segv);
     fd = open("file", O_RDWR | O_CREAT, 0600);
     OK(ftruncate(fd, PAGES * PAGE));
     one_process(fd);
+    read_only(fd);
+    /* The same beside another thread: pages come another way then. */
+    OK(ftruncate(fd, 0));
+    OK(ftruncate(fd, PAGES * PAGE));
+    if (pipe(g_pipe) < 0 || pthread_create(&thread, NULL, stay, NULL) != 0) {
+        return 1;
+    }
+    one_process(fd);
+    read_only(fd);
 
     /* Writable only later, and never by way of a descriptor that only reads. */
     ro = open("file", O_RDONLY);

@@ -45,17 +45,58 @@ static int read_fully(struct file *f, uint8_t *dst, uint64_t size, uint64_t offs
     return 0;
 }
 
-/* One page by way of a buffer: other threads must not see it half filled. */
-static int fill_page_hidden(const struct vma *v, uint64_t at, uint8_t *buffer)
+/* Pages filled by way of a buffer at once. */
+#define HIDDEN_PAGES 32u
+
+/* Of a shared mapping: somebody wrote to the page between its birth and the end of its write
+ * permission. Nobody can any more, so looking now is final. */
+static int find_early_writes(const struct vma *v, uint64_t start, uint64_t size,
+                             const uint8_t *buffer)
 {
+    int r = 0;
+
+    for (uint64_t i = 0; i < size && r == 0; i += NACRE_PAGE_SIZE) {
+        if (__builtin_memcmp((const void *)(start + i), buffer + i, NACRE_PAGE_SIZE) != 0) {
+            r = page_protect(start + i, NACRE_PAGE_SIZE, mm_page_prot(v->prot));
+        }
+    }
+    return r;
+}
+
+/* Other threads run: they must not see a page half filled, nor write where they may not. */
+static int fill_hidden(const struct vma *v, uint64_t start, uint64_t size, uint8_t *buffer)
+{
+    const uint8_t prot = mm_fill_prot(v);
     int r;
 
-    __builtin_memset(buffer, 0, NACRE_PAGE_SIZE);
-    r = read_fully(v->file, buffer, NACRE_PAGE_SIZE, v->offset + (at - v->start));
-    if (r < 0) {
-        return r;
+    __builtin_memset(buffer, 0, size);
+    r = read_fully(v->file, buffer, size, v->offset + (start - v->start));
+    for (uint64_t i = 0; i < size && r == 0; i += NACRE_PAGE_SIZE) {
+        r = page_commit_copy(start + i, buffer + i, prot);
     }
-    return page_commit_copy(at, buffer, mm_page_prot(v->prot));
+    if (r == 0) {
+        r = page_protect(start, size, prot);
+    }
+    if (r == 0 && prot != mm_page_prot(v->prot)) {
+        r = find_early_writes(v, start, size, buffer);
+    }
+    return r;
+}
+
+static int fill_run_hidden(const struct vma *v, uint64_t start, uint64_t end)
+{
+    const uint64_t pages = MIN((end - start) >> NACRE_PAGE_SHIFT, (uint64_t)HIDDEN_PAGES);
+    uint8_t *buffer = kpages_alloc(pages);
+    int r = buffer == NULL ? -ENOMEM : 0;
+
+    while (r == 0 && start < end) {
+        const uint64_t size = MIN(end - start, pages << NACRE_PAGE_SHIFT);
+
+        r = fill_hidden(v, start, size, buffer);
+        start += size;
+    }
+    kpages_free(buffer, pages);
+    return r;
 }
 
 /* A run of uncommitted pages. */
@@ -65,22 +106,7 @@ static int fill_run(const struct vma *v, uint64_t start, uint64_t end)
     int r;
 
     if (!single_threaded()) {
-        uint8_t *buffer = kpages_alloc(1);
-
-        if (buffer == NULL) {
-            return -ENOMEM;
-        }
-        r = 0;
-        for (uint64_t at = start; r == 0 && at < end; at += NACRE_PAGE_SIZE) {
-            r = fill_page_hidden(v, at, buffer);
-        }
-        kpages_free(buffer, 1);
-        /* They came writable: what must not be is taken away again. Pages of a shared mapping stay
-         * so and count as changed, since nobody can tell whether another thread wrote meanwhile. */
-        if (r == 0 && (mm_page_prot(v->prot) & PAGE_W) == 0) {
-            r = page_protect(start, end - start, prot);
-        }
-        return r;
+        return fill_run_hidden(v, start, end);
     }
     r = page_commit(start, end - start, PAGE_R | PAGE_W);
     if (r == 0) {
