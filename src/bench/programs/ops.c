@@ -19,6 +19,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
+#include <spawn.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -30,6 +31,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -435,6 +437,70 @@ static void batch_thread(uint64_t count)
     }
 }
 
+/* Memory of the process that forks: written once, with nothing in it that could be left out. */
+static void fill(size_t size)
+{
+    volatile uint64_t *p = malloc(size);
+
+    if (p == NULL) {
+        fail("memory");
+    }
+    for (size_t i = 0; i < size / sizeof(*p); i++) {
+        p[i] = (i + 1) * 0x9e3779b97f4a7c15u;
+    }
+}
+
+static void setup_fork_30m(void)
+{
+    fill((size_t)30 << 20);
+}
+
+static void setup_fork_1g(void)
+{
+    fill((size_t)1 << 30);
+}
+
+static void reap(pid_t pid)
+{
+    int status;
+
+    if (waitpid(pid, &status, 0) != pid || status != 0) {
+        fail("waiting for the child");
+    }
+}
+
+static void batch_fork(uint64_t count)
+{
+    for (uint64_t i = 0; i < count; i++) {
+        const pid_t pid = fork();
+
+        if (pid == 0) {
+            _exit(0);
+        }
+        if (pid < 0) {
+            fail("fork");
+        }
+        reap(pid);
+    }
+}
+
+static void batch_spawn(uint64_t count)
+{
+    static char name[] = "true";
+    char *const args[] = {name, NULL};
+    char *const env[] = {NULL};
+
+    for (uint64_t i = 0; i < count; i++) {
+        pid_t pid;
+
+        errno = posix_spawn(&pid, "/bin/true", NULL, NULL, args, env);
+        if (errno != 0) {
+            fail("posix_spawn");
+        }
+        reap(pid);
+    }
+}
+
 static const struct work works[] = {
     {"getpid", NULL, batch_getpid},
     {"clock", NULL, batch_clock},
@@ -450,6 +516,9 @@ static const struct work works[] = {
     {"socketpair", setup_socketpair, batch_socketpair},
     {"socket-pingpong", setup_tcp, batch_round_trip},
     {"thread-create", NULL, batch_thread},
+    {"fork-30m", setup_fork_30m, batch_fork},
+    {"fork-1g", setup_fork_1g, batch_fork},
+    {"spawn-true", NULL, batch_spawn},
 };
 
 /* A count that takes about `target` nanoseconds; *ret_spent gets the operations done to find it. */
