@@ -133,7 +133,7 @@ static int take_answer(struct side *s, struct waiting *self, const uint8_t *p, s
     return 0;
 }
 
-/* The owner is gone: everybody hears so. */
+/* The owner is gone: everybody hears so. 0: it said farewell, the application ends. */
 static void lose_owner(struct side *s, int error)
 {
     bool first;
@@ -141,7 +141,7 @@ static void lose_owner(struct side *s, int error)
     spin_lock(&s->lock);
     first = s->error == 0;
     if (first) {
-        s->error = error;
+        s->error = error < 0 ? error : -ECONNABORTED;
     }
     list_for_each (it, &s->waiting) {
         struct waiting *w = list_entry(it, struct waiting, node);
@@ -153,10 +153,12 @@ static void lose_owner(struct side *s, int error)
     }
     spin_unlock(&s->lock);
     if (first && __atomic_load_n(&s->leaving, __ATOMIC_ACQUIRE) == 0) {
-        libos_log(LOG_ERROR,
-                  "family: the channel to the first process of the application broke: "
-                  "error %d",
-                  -error);
+        if (error < 0) {
+            libos_log(LOG_ERROR,
+                      "family: the channel to the first process of the application broke: "
+                      "error %d",
+                      -error);
+        }
         if (g_owner_gone != NULL) {
             g_owner_gone();
         }
@@ -203,7 +205,7 @@ static int read_answers(struct side *s, struct waiting *w, bool steady)
         if (r > 0) {
             r = take_answer(s, w, p, size);
         } else if (r == 0) {
-            r = -ECONNABORTED; /* the owner parted: it ends, and we with it */
+            lose_owner(s, 0); /* it ends, and we with it */
         }
         if (r < 0 && r != -ENOMEM) {
             lose_owner(s, r);
@@ -368,7 +370,8 @@ static void hear_events(void *arg)
         if (r > 0) {
             r = take_event(p, size);
         } else if (r == 0) {
-            r = -ECONNABORTED;
+            lose_owner(s, 0);
+            break;
         }
         if (r < 0 && r != -ENOMEM && r != -EINTR) {
             lose_owner(s, r);
@@ -487,6 +490,9 @@ void family_leave(void)
 {
     struct side *s = __atomic_load_n(&g_side, __ATOMIC_ACQUIRE);
 
+    if (family_role() == FAMILY_OWNER) {
+        owner_part();
+    }
     if (s != NULL && __atomic_exchange_n(&s->leaving, 1, __ATOMIC_ACQ_REL) == 0) {
         (void)!channel_part(&s->calls);
         (void)!channel_drain(&s->calls);

@@ -928,6 +928,22 @@ void family_away(uint32_t member, bool away)
     }
 }
 
+void owner_part(void)
+{
+    mutex_lock(&g_owner.lock);
+    list_for_each (it, &g_owner.members) {
+        struct member *m = list_entry(it, struct member, node);
+
+        if (__atomic_load_n(&m->have_calls, __ATOMIC_ACQUIRE) != 0) {
+            (void)!channel_part(&m->calls);
+        }
+        if (__atomic_load_n(&m->have_events, __ATOMIC_ACQUIRE) != 0) {
+            (void)!channel_part(&m->events);
+        }
+    }
+    mutex_unlock(&g_owner.lock);
+}
+
 void owner_reset(void)
 {
     struct owner *o = &g_owner;

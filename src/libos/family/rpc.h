@@ -62,7 +62,8 @@ void family_forget_member(uint32_t member);
 [[nodiscard]] int family_join(const struct family_ticket *ticket);
 /* The number of this enclave in the family: FAMILY_OWNER_ID when it is alone or the owner. */
 uint32_t family_self(void);
-/* A member says goodbye before it exits, so that the owner can tell an exit from a kill. */
+/* A member says goodbye before it exits, so that the owner can tell an exit from a kill; the owner
+ * says it to all, whose application ends with it. */
 void family_leave(void);
 
 /* ---- calls ---- */

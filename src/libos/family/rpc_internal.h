@@ -123,6 +123,8 @@ int owner_new_member(struct family_ticket *ret);
 void owner_forget_member(uint32_t id);
 int owner_start(void);
 void owner_reset(void);
+/* Farewell to every member. */
+void owner_part(void);
 /* In a child of fork: none of its threads, channels and calls is ours. */
 void owner_after_fork(void);
 void member_after_fork(void);

@@ -202,8 +202,8 @@ _noreturn_ static void finish(uint32_t status)
 
         host_times(0 /* RUSAGE_SELF */, usage);
         family_process_exit(p->pid, status, usage[0], usage[1]);
-        family_leave();
     }
+    family_leave();
     host_exit(host_status_of(status));
 }
 
