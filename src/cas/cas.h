@@ -26,6 +26,7 @@ struct cas_serve_options {
     unsigned max_connections;          /* 0: 512 */
     unsigned max_connections_per_peer; /* 0: 256 */
     unsigned max_rate;                 /* requests a second and peer; 0: 2000 */
+    unsigned max_provision_rate;       /* the same at the provisioning door; 0: 200 */
 };
 
 /* Opens or makes everything, prints to stderr where it listens and which key to pin, and serves

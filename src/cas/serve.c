@@ -215,6 +215,8 @@ static int open_doors(struct server *s, const struct cas_serve_options *o, struc
     lo.address = o->provision_listen;
     lo.option = "--provision-listen";
     lo.serve = server_serve_provisioning;
+    /* Everybody may ask there, and each answer is a verification and a line on the disk. */
+    lo.limits.rate = o->max_provision_rate != 0 ? o->max_provision_rate : 200;
     lo.counters = &s->api.counters.provision_door;
     return listener_open(&lo, &s->provisioning, err);
 }

@@ -50,6 +50,7 @@ static int cas_serve_verb(int argc, char **argv, struct error **err)
     uint64_t connections = 0;
     uint64_t per_peer = 0;
     uint64_t rate = 0;
+    uint64_t provision_rate = 0;
     const struct arg_option options[] = {
         {"dir", 0, ARG_STRING, "DIR",
          "database, keys and audit log (default: in the state directory)", &o.dir},
@@ -75,6 +76,8 @@ static int cas_serve_verb(int argc, char **argv, struct error **err)
         {"max-connections", 0, ARG_U64, "N", "open at once (default 512)", &connections},
         {"max-connections-per-peer", 0, ARG_U64, "N", "from one address (default 256)", &per_peer},
         {"max-rate", 0, ARG_U64, "N", "requests a second from one address (default 2000)", &rate},
+        {"max-provision-rate", 0, ARG_U64, "N",
+         "provisionings a second asked for from one address (default 200)", &provision_rate},
         {NULL}};
     const struct arg_spec spec = {
         .verb = "nacre cas serve",
@@ -99,7 +102,7 @@ static int cas_serve_verb(int argc, char **argv, struct error **err)
     if (r != 0) {
         return cli_args_exit(r);
     }
-    if (connections > 100000 || per_peer > 100000 || rate > 1000000) {
+    if (connections > 100000 || per_peer > 100000 || rate > 1000000 || provision_rate > 1000000) {
         (void)error_set(err, EINVAL, "a limit is out of all proportion");
         return CLI_USAGE;
     }
@@ -116,6 +119,7 @@ static int cas_serve_verb(int argc, char **argv, struct error **err)
     o.max_connections = (unsigned)connections;
     o.max_connections_per_peer = (unsigned)per_peer;
     o.max_rate = (unsigned)rate;
+    o.max_provision_rate = (unsigned)provision_rate;
     return cas_serve(&o, err) < 0 ? CLI_FAILED : CLI_OK;
 }
 

@@ -142,7 +142,7 @@ static void start(const struct options *o, struct server *ret)
                                 o->dir,        "--listen",
                                 "127.0.0.1:0", "--provision-listen",
                                 "127.0.0.1:0", "--software-root",
-                                "local",       "--max-rate",
+                                "local",       "--max-provision-rate",
                                 "1000000",     NULL};
     static const char mark[] = "provisioning on 127.0.0.1:";
     posix_spawn_file_actions_t actions;

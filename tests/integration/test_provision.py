@@ -31,7 +31,8 @@ class ProvisionServer(Server):
     """A CAS with a provisioning door, and its audit log."""
 
     def __init__(self, folder, *options):
-        super().__init__(folder, "--provision-listen", "127.0.0.1:0", *options)
+        super().__init__(folder, "--provision-listen", "127.0.0.1:0",
+                         *(() if "--max-provision-rate" in options else ("--max-provision-rate", "100000")), *options)
         self.provision_port = int(re.search(r"provisioning on 127\.0\.0\.1:(\d+)", self.hello).group(1))
 
     def provision(self, session, service="app", *options, answer=None):
@@ -304,6 +305,35 @@ class Provision(ProvisionTestCase):
         self.server.provision("nothing")
         r = run(NACRE, "audit", "verify", os.path.join(self.server.folder, "audit.log"))
         self.assertEqual(r.returncode, 0, r.stderr)
+
+
+class Limits(ProvisionTestCase):
+    options = ("--max-provision-rate", "5", "--max-connections-per-peer", "8")
+
+    def test_too_many_requests_from_one_address(self):
+        self.session("wanted")
+        before = len(self.server.audit())
+        got = [self.server.provision("wanted", "app", "--none") for _ in range(30)]
+        self.assertEqual({s for s, _ in got}, {403, 429})
+        self.assertGreaterEqual([s for s, _ in got].count(403), 10)
+        busy = next(b for s, b in got if s == 429)
+        self.assertEqual(busy["error"], "busy")
+        # None of that wrote to the log.
+        self.assertEqual(len(self.server.audit()) - before, [s for s, _ in got].count(403))
+        time.sleep(1.1)
+        self.assertEqual(self.server.provision("wanted")[0], 200)
+
+    def test_too_many_connections_from_one_address(self):
+        held = [socket.create_connection(("127.0.0.1", self.server.provision_port)) for _ in range(8)]
+        time.sleep(0.2)
+        more = socket.create_connection(("127.0.0.1", self.server.provision_port))
+        more.settimeout(3)
+        self.assertEqual(more.recv(1), b"")
+        for s in (*held, more):
+            s.close()
+        time.sleep(1.2)
+        self.session("after")
+        self.assertEqual(self.server.provision("after")[0], 200)
 
 
 class Options(unittest.TestCase):
