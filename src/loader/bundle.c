@@ -24,6 +24,7 @@
 
 #define ELF_MAX      ((size_t)256 << 20)
 #define OPTIONS_MAX  256u
+#define NAMES_MAX    65535u
 #define CAS_PORT     18765u
 #define CAS_WAIT     120u /* seconds; the agent's default too */
 #define CAS_WAIT_MAX 86400u
@@ -162,6 +163,25 @@ static int offer_mounts(struct bundle *b, struct error **err)
     return r;
 }
 
+/* What the engine wrote for this container: the enclave takes of it what is well-formed. */
+static int offer_names(struct bundle *b, struct error **err)
+{
+    static const char *const files[][2] = {{"etc-hosts", "/etc/hosts"},
+                                           {"etc-resolv", "/etc/resolv.conf"}};
+    int r = 0;
+
+    for (size_t i = 0; i < ARRAY_COUNT(files) && r == 0; i++) {
+        _cleanup_free_ uint8_t *text = NULL;
+        size_t size;
+
+        /* A container may well have none; what is not there cannot be offered. */
+        if (fs_read_file(files[i][1], NAMES_MAX, &text, &size, NULL) == 0) {
+            r = add_option(b, err, "%s=%s", files[i][0], (const char *)text);
+        }
+    }
+    return r;
+}
+
 /* NACRE_VOLUMES: NAME=FILE[:NAME=FILE]... */
 static int offer_volumes(struct bundle *b, struct error **err)
 {
@@ -209,6 +229,9 @@ static int offer_files(struct bundle *b, struct error **err)
     }
     if (r == 0) {
         r = add_option(b, err, "aead=%d", (int)aead_get_level());
+    }
+    if (r == 0) {
+        r = offer_names(b, err);
     }
     if (r == 0) {
         r = offer_mounts(b, err);

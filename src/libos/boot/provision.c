@@ -22,6 +22,7 @@
 #include "libos/lib/errno_name.h"
 #include "libos/lib/str.h"
 #include "libos/mm/kmem.h"
+#include "libos/net/host_names.h"
 #include "libos/sys/limits.h"
 
 struct provision {
@@ -168,6 +169,20 @@ static int inject_files(struct provision *p)
     return 0;
 }
 
+/* One of the files that a container engine writes for each container. An image whose /etc is no
+ * directory goes without. */
+static int make_names(struct provision *p, const char *path, const char *option,
+                      void (*make)(const char *text, struct strbuf *out))
+{
+    struct strbuf text = {0};
+    int r;
+
+    make(boot_option(option), &text);
+    r = text.failed ? -ENOMEM : fs_inject(path, 0644, 0, 0, text.s, text.len);
+    strbuf_free(&text);
+    return r == -ENOMEM ? FAIL(p, r, "no memory for %s", path) : 0;
+}
+
 /* Host directories: those of the manifest, as far as the host offers them. */
 static int mount_host_directories(struct provision *p)
 {
@@ -227,6 +242,8 @@ static int replace_agent(struct provision *p)
         return FAIL(p, r, "the root cannot be mounted: %s", errno_name(-r));
     }
     r = mount_volumes(p);
+    r = r < 0 ? r : make_names(p, "/etc/hosts", "etc-hosts", host_names_hosts);
+    r = r < 0 ? r : make_names(p, "/etc/resolv.conf", "etc-resolv", host_names_resolv);
     r = r < 0 ? r : inject_files(p);
     r = r < 0 ? r : mount_host_directories(p);
     r = r < 0 ? r : become_user(p);
