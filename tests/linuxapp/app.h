@@ -54,8 +54,8 @@ static inline void scratch_leave(void)
     (void)nftw(scratch_, scratch_remove, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-/* Works in a fresh empty directory. Its name has the process, so that the runner finds what a program
- * that was killed left behind. */
+/* Works in a fresh empty directory. Its name has the process, so that the runner finds what a
+ * program that was killed left behind. */
 static inline void scratch(void)
 {
     (void)snprintf(scratch_, sizeof(scratch_), "/tmp/nacre-app-%d-XXXXXX", getpid());

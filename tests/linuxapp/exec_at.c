@@ -91,7 +91,7 @@ static int memfd_self(void)
 
 int main(int argc, char **argv)
 {
-    const int round = argc > 1 ? atoi(argv[1]) : 0;
+    const int round = argc > 1 ? (int)strtol(argv[1], NULL, 10) : 0;
     int dir;
 
     if (round == 4) {

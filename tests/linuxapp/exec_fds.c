@@ -16,7 +16,7 @@ static void list(const char *when)
     int open_[256] = {0};
 
     while ((e = readdir(d)) != NULL) {
-        int fd = atoi(e->d_name);
+        int fd = (int)strtol(e->d_name, NULL, 10);
 
         if (e->d_name[0] != '.' && fd != dirfd(d) && fd < 256 && fcntl(fd, F_GETFD) >= 0) {
             open_[fd] = 1;
@@ -63,7 +63,7 @@ int main(int argc, char **argv)
         char c = 0;
 
         list("after");
-        printf("number changed by %d\n", count() - atoi(argv[1]));
+        printf("number changed by %d\n", count() - (int)strtol(argv[1], NULL, 10));
         SHOW(write(110, "x", 1));
         SHOW(read(111, &c, 1));
         SHOW(lseek(101, 0, SEEK_CUR));

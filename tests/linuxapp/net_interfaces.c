@@ -83,7 +83,7 @@ static void by_ioctl(int family)
                    inet_ntoa(((struct sockaddr_in *)&all[i].ifr_addr)->sin_addr));
         }
     }
-    strcpy(r.ifr_name, "nothing0");
+    r = (struct ifreq){.ifr_name = "nothing0"};
     SHOW(ioctl(s, SIOCGIFINDEX, &r));
     SHOW(ioctl(s, SIOCGIFINDEX, NULL));
     close(s);

@@ -31,7 +31,7 @@ static long field(const char *key)
 {
     const char *p = strstr(g_buf, key);
 
-    return p == NULL ? -1 : atol(p + strlen(key));
+    return p == NULL ? -1 : strtol(p + strlen(key), NULL, 10);
 }
 
 static int close_to(long a, long b, long by)
@@ -87,7 +87,7 @@ int main(void)
     printf("osrelease %d\n", strncmp(g_buf, u.release, strlen(u.release)) == 0);
     slurp("/proc/sys/kernel/hostname");
     printf("hostname %d\n", strncmp(g_buf, u.nodename, strlen(u.nodename)) == 0);
-    printf("pid_max %d\n", slurp("/proc/sys/kernel/pid_max") > 1 && atol(g_buf) > 1000);
+    printf("pid_max %d\n", slurp("/proc/sys/kernel/pid_max") > 1 && strtol(g_buf, NULL, 10) > 1000);
     printf("overcommit %d\n", slurp("/proc/sys/vm/overcommit_memory") == 2);
     printf("random %d\n", slurp("/proc/sys/kernel/random/boot_id") == 37);
     printf("uuid %d\n", slurp("/proc/sys/kernel/random/uuid") == 37);

@@ -23,7 +23,7 @@ int main(void)
     SHOW(fstat(fd, &st));
     printf("size %ld mode %o\n", (long)st.st_size, st.st_mode & 0777);
     a = mmap(NULL, 10000, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    strcpy(a + 5000, "shared");
+    memcpy(a + 5000, "shared", 7);
     OK(msync(a, 10000, MS_SYNC));
     char buf[8] = "";
     SHOW(pread(fd, buf, 6, 5000));

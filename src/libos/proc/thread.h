@@ -101,8 +101,8 @@ struct thread {
     int32_t host_wake_fd;        /* host eventfd for park_state 2; -1: none yet */
     void (*service)(void *arg);  /* proc/service.h: a thread of the library OS itself; else NULL */
     void *service_arg;
-    const void *acting; /* struct ucred_: whom it serves (family/home_sock.c) */
-    bool hasty; /* it serves others just now: waits give up at once (-EINTR) */
+    const void *acting;  /* struct ucred_: whom it serves (family/home_sock.c) */
+    bool hasty;          /* it serves others just now: waits give up at once (-EINTR) */
     uint32_t frozen;     /* stands at the gate of proc/freeze.h, or rests */
     struct vfork *vfork; /* a child runs on this thread until its execve: proc/vfork.h */
     void *arch;          /* boot/: TCS, stacks, host-call block */

@@ -446,8 +446,9 @@ int hostfs_create(int root_fd, bool writable, struct superblock **ret)
     if (!S_ISDIR(st.mode)) {
         return -ENOTDIR;
     }
-    struct superblock *sb = super_alloc(
-        "host", &g_hostfs_super_ops, SB_UNSAFE | SB_NODEV | (writable ? SB_VOLATILE | SB_SHARED : SB_RDONLY));
+    struct superblock *sb =
+        super_alloc("host", &g_hostfs_super_ops,
+                    SB_UNSAFE | SB_NODEV | (writable ? SB_VOLATILE | SB_SHARED : SB_RDONLY));
     struct hostfs_super *s = kzalloc(sizeof(*s));
 
     if (sb == NULL || s == NULL) {
