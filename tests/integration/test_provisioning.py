@@ -137,13 +137,28 @@ class EndToEnd(unittest.TestCase):
         finally:
             fake.stop()
 
-    def test_a_cas_that_restarts(self):
-        folder = os.path.join(self.dir, "restarting")
-        cas = Cas(folder, self.root_dir)
+    def test_a_cas_that_is_down(self):
+        cas = Cas(os.path.join(self.dir, "down"), self.root_dir)
         address = cas.address
         self.assertEqual(cas.stop(), 0)
         r = self.start("x/web", NACRE_CAS=address, NACRE_CAS_TIMEOUT="2")
         self.assertEqual(r.returncode, UNREACHED, r.stderr)
+        self.assertIn("no answer from the CAS in 2 seconds", r.stderr)
+
+    def test_a_volume_of_the_session(self):
+        """Its key and root come from the session, the file from the host."""
+        volume, key = os.path.join(self.work, "volume.nseal"), os.path.join(self.work, "volume.key")
+        root = make_bundle.run(NACRE, "seal", "--from", image(self.dir, "volume", b" volume"), "--key-out", key, "--force",
+                               volume).strip()
+        with open(key, encoding="ascii") as f:
+            fspf_key = f.read().strip()
+        self.session("volumes", {"command": "/bin/probe show /srv/data/etc/config", "image_name": "img"},
+                     volumes=[{"name": "data", "fspf_key": fspf_key, "sealed_root": root}],
+                     images=[{"name": "img", "volumes": [{"name": "data", "path": "/srv/data"}]}])
+        r = self.run_session("volumes/web", NACRE_VOLUMES="data=" + volume)
+        self.assertEqual(r.stdout, "/srv/data/etc/config 644 0 0 from the image volume\n")
+        self.run_session("volumes/web", UNUSABLE)
+        self.run_session("volumes/web", UNUSABLE, NACRE_VOLUMES="data=" + os.path.join(self.bundle, "rootfs.nseal"))
 
 
 if __name__ == "__main__":
