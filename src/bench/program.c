@@ -93,26 +93,37 @@ static int stats_path(const struct bench_context *c, char **ret, struct error **
     return 0;
 }
 
-/* Host calls and exceptions. */
+/* Host calls and exceptions, of every process of the program that ended: each writes an object. */
 int bench_read_exits(const char *path, double *ret, struct error **err)
 {
     _cleanup_free_ uint8_t *text = NULL;
     size_t size;
-    json_t *stats;
+    size_t at = 0;
+    double sum = 0;
     int r = fs_read_file(path, STATS_MAX, &text, &size, err);
 
     if (r < 0) {
         return r;
     }
-    stats = json_loadb((const char *)text, size, 0, NULL);
-    if (!json_is_integer(json_object_get(stats, "exits")) ||
-        !json_is_integer(json_object_get(stats, "aex"))) {
+    do {
+        json_error_t where = {0};
+        json_t *stats =
+            json_loadb((const char *)text + at, size - at, JSON_DISABLE_EOF_CHECK, &where);
+
+        if (!json_is_integer(json_object_get(stats, "exits")) ||
+            !json_is_integer(json_object_get(stats, "aex"))) {
+            json_decref(stats);
+            return error_set(err, EIO, "nacre exec --stats wrote no counts to %s", path);
+        }
+        sum += (double)json_integer_value(json_object_get(stats, "exits")) +
+               (double)json_integer_value(json_object_get(stats, "aex"));
         json_decref(stats);
-        return error_set(err, EIO, "nacre exec --stats wrote no counts to %s", path);
-    }
-    *ret = (double)json_integer_value(json_object_get(stats, "exits")) +
-           (double)json_integer_value(json_object_get(stats, "aex"));
-    json_decref(stats);
+        at += (size_t)where.position; /* where this one ends */
+        while (at < size && (text[at] == '\n' || text[at] == ' ')) {
+            at++;
+        }
+    } while (at < size);
+    *ret = sum;
     return 0;
 }
 

@@ -100,6 +100,12 @@ OPS_ROW(socketpair, "socketpair", OPS_DYNAMIC, NULL, "socketpair", 1.2,
         "64 bytes through a socket pair within a thread");
 OPS_ROW(socket_pingpong, "socket-pingpong", OPS_DYNAMIC, NULL, "socket-pingpong", 0,
         "a byte to another thread and back over TCP of the host's loopback");
+OPS_ROW(pipe_bw, "pipe-bw", OPS_DYNAMIC, NULL, "pipe-bw", 1 / 0.6,
+        "64 KiB through a pipe from a child, written in one piece");
+OPS_ROW(pipe_pingpong, "pipe-pingpong", OPS_DYNAMIC, NULL, "pipe-pingpong", 0,
+        "a byte through a pipe to a child and back");
+OPS_ROW(child_file, "child-file", OPS_DYNAMIC, NULL, "child-file", 0,
+        "a child makes a file of 100 bytes in /tmp, reads and removes it");
 OPS_ROW(thread_create, "thread-create", OPS_DYNAMIC, NULL, "thread-create", 2.0,
         "pthread_create and pthread_join");
 OPS_ROW(py_cpu, "py-cpu", NBODY, PYTHON, "nbody", 1 / 0.98,

@@ -501,6 +501,120 @@ static void batch_spawn(uint64_t count)
     }
 }
 
+/* ---- two processes ---- */
+
+#define PIPE_CHUNK ((size_t)64 << 10)
+static char g_piece[PIPE_CHUNK];
+static int g_there[2];
+static int g_back[2];
+
+/* Runs `body` in a child that ends with its parent (its pipe does). */
+static void start_child(void (*body)(void))
+{
+    if (pipe2(g_there, O_CLOEXEC) < 0 || pipe2(g_back, O_CLOEXEC) < 0) {
+        fail("pipe2");
+    }
+    switch (fork()) {
+    case -1: fail("fork");
+    case 0:
+        (void)close(g_there[1]);
+        (void)close(g_back[0]);
+        body();
+        _exit(0);
+    default: break;
+    }
+    (void)close(g_there[0]);
+    (void)close(g_back[1]);
+}
+
+static void write_for_ever(void)
+{
+    while (write(g_back[1], g_piece, sizeof(g_piece)) == (ssize_t)sizeof(g_piece)) {
+    }
+}
+
+static void setup_pipe_bw(void)
+{
+    start_child(write_for_ever);
+}
+
+static void batch_pipe_bw(uint64_t count)
+{
+    for (uint64_t left = count * PIPE_CHUNK; left > 0;) {
+        const ssize_t n = read(g_back[0], g_piece, left < PIPE_CHUNK ? (size_t)left : PIPE_CHUNK);
+
+        if (n <= 0) {
+            fail("read of the pipe");
+        }
+        left -= (uint64_t)n;
+    }
+}
+
+static void answer_bytes(void)
+{
+    char byte;
+
+    while (read(g_there[0], &byte, 1) == 1 && write(g_back[1], &byte, 1) == 1) {
+    }
+}
+
+static void setup_pipe_pingpong(void)
+{
+    start_child(answer_bytes);
+}
+
+static void batch_pipe_pingpong(uint64_t count)
+{
+    char byte = 0;
+
+    for (uint64_t i = 0; i < count; i++) {
+        if (write(g_there[1], &byte, 1) != 1 || read(g_back[0], &byte, 1) != 1) {
+            fail("a byte there and back");
+        }
+    }
+}
+
+/* A small file, by a process that is not the first. */
+static void small_file(void)
+{
+    static const char name[] = "/tmp/nacre-bench-member-file";
+    const int fd = open(name, O_CREAT | O_TRUNC | O_RDWR | O_CLOEXEC, 0600);
+
+    if (fd < 0 || write(fd, g_piece, 100) != 100 || pread(fd, g_piece, 100, 0) != 100 ||
+        close(fd) < 0 || unlink(name) < 0) {
+        fail("a small file");
+    }
+}
+
+static void make_files(void)
+{
+    uint64_t count;
+
+    while (read(g_there[0], &count, sizeof(count)) == (ssize_t)sizeof(count)) {
+        for (uint64_t i = 0; i < count; i++) {
+            small_file();
+        }
+        if (write(g_back[1], &count, sizeof(count)) != (ssize_t)sizeof(count)) {
+            return;
+        }
+    }
+}
+
+static void setup_child_file(void)
+{
+    start_child(make_files);
+}
+
+static void batch_child_file(uint64_t count)
+{
+    uint64_t back = 0;
+
+    if (write(g_there[1], &count, sizeof(count)) != (ssize_t)sizeof(count) ||
+        read(g_back[0], &back, sizeof(back)) != (ssize_t)sizeof(back) || back != count) {
+        fail("files of the child");
+    }
+}
+
 static const struct work works[] = {
     {"getpid", NULL, batch_getpid},
     {"clock", NULL, batch_clock},
@@ -519,6 +633,9 @@ static const struct work works[] = {
     {"fork-30m", setup_fork_30m, batch_fork},
     {"fork-1g", setup_fork_1g, batch_fork},
     {"spawn-true", NULL, batch_spawn},
+    {"pipe-bw", setup_pipe_bw, batch_pipe_bw},
+    {"pipe-pingpong", setup_pipe_pingpong, batch_pipe_pingpong},
+    {"child-file", setup_child_file, batch_child_file},
 };
 
 /* A count that takes about `target` nanoseconds; *ret_spent gets the operations done to find it. */

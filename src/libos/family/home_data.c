@@ -199,6 +199,21 @@ static int64_t serve_file_pending(struct family_request *q)
     return pipe_of(f) != NULL ? (int64_t)pipe_pending(pipe_of(f)) : -ENOTTY;
 }
 
+static int64_t serve_file_writers(struct family_request *q)
+{
+    _cleanup_file_ struct file *f = NULL;
+    uint32_t handle;
+
+    if (cursor_u32le(&q->body, &handle) < 0) {
+        return -EBADMSG;
+    }
+    f = home_file(q->member, handle);
+    if (f == NULL || pipe_of(f) == NULL) {
+        return -EBADF;
+    }
+    return (int64_t)pipe_writers(pipe_of(f));
+}
+
 static int64_t serve_file_pipe_size(struct family_request *q)
 {
     _cleanup_file_ struct file *f = NULL;
@@ -234,8 +249,9 @@ static int64_t serve_file_on_inode(struct family_request *q)
     if (!S_ISREG(inode->mode) && !S_ISFIFO(inode->mode)) {
         return -EINVAL;
     }
-    if (S_ISFIFO(inode->mode) && !q->may_block && (w.flags & (uint32_t)O_NONBLOCK) == 0) {
-        return FAMILY_BLOCKS; /* waits for the other side */
+    /* A member waits at its own place for the other side of a FIFO (remote_file.c). */
+    if (S_ISFIFO(inode->mode)) {
+        w.flags |= (uint32_t)O_NONBLOCK;
     }
     r = dentry_anonymous(inode, "", &p.dentry);
     if (r < 0) {
@@ -514,6 +530,7 @@ void home_data_start(void)
     family_serve(FAMILY_OP_file_flags, serve_file_flags);
     family_serve(FAMILY_OP_file_pending, serve_file_pending);
     family_serve(FAMILY_OP_file_pipe_size, serve_file_pipe_size);
+    family_serve(FAMILY_OP_file_writers, serve_file_writers);
     family_serve(FAMILY_OP_file_on_inode, serve_file_on_inode);
     family_serve(FAMILY_OP_pipe, serve_pipe);
     family_serve(FAMILY_OP_read, serve_read);

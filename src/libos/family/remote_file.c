@@ -12,6 +12,7 @@
 #include "libos/proc/thread.h"
 #include "libos/signal/signal.h"
 #include "libos/sys/syscall.h"
+#include "libos/time/clock.h"
 
 #define BUCKETS  256u
 #define IO_CHUNK ((size_t)120 << 10)
@@ -331,20 +332,79 @@ int remote_share_file(struct file *f, uint32_t *ret)
     return remote_file_turn(f, *ret);
 }
 
+/* A pipe(2) that is opened again through /proc has no name anywhere: nobody waits for anybody. */
+static bool file_is_nameless(const struct file *f)
+{
+    return f->path.dentry == NULL || f->path.dentry->parent == f->path.dentry;
+}
+
+/* How often the other side of a FIFO is looked for: such opens are rare and take long anyway. */
+#define FIFO_LOOK_NS 2000000ull
+
+static int fifo_pause(void)
+{
+    return thread_wait(clock_monotonic() + FIFO_LOOK_NS) == -EINTR ? -ERESTARTSYS : 0;
+}
+
+/* A reader that may wait does so until somebody writes, or has come and gone. */
+static int fifo_await_writer(uint32_t handle)
+{
+    const int64_t first =
+        remote_ask(FAMILY_OP_file_writers, &handle, sizeof(handle), NULL, 0, NULL);
+    int64_t now = first;
+
+    while (now >= 0 && (now & 1) == 0 && now == first) {
+        int r = fifo_pause();
+
+        if (r < 0) {
+            return r;
+        }
+        now = remote_ask(FAMILY_OP_file_writers, &handle, sizeof(handle), NULL, 0, NULL);
+    }
+    return (int)MIN(now, (int64_t)0);
+}
+
+/* The owner opens without waiting. A writer asks again until there is a reader. */
+static int fifo_open_there(const struct wire_open *w, uint32_t *ret)
+{
+    for (;;) {
+        size_t size = 0;
+        int64_t r = remote_ask(FAMILY_OP_file_on_inode, w, sizeof(*w), ret, sizeof(*ret), &size);
+
+        if (r != -ENXIO || (w->flags & (uint32_t)O_NONBLOCK) != 0) {
+            return r < 0 ? (int)r : size == sizeof(*ret) ? 0 : -EIO;
+        }
+        r = fifo_pause();
+        if (r < 0) {
+            return (int)r;
+        }
+    }
+}
+
 int remote_fifo_open(struct inode *inode, struct file *f)
 {
     const struct wire_open w = {.handle = remote_inode_handle(inode), .flags = f->flags};
     uint32_t handle = 0;
-    size_t size = 0;
-    int64_t r = family_call(FAMILY_OP_file_on_inode, &w, sizeof(w), &handle, sizeof(handle), &size);
+    int r = fifo_open_there(&w, &handle);
 
-    if (r < 0 || size != sizeof(handle)) {
-        return r == -EINTR ? -ERESTARTSYS : r < 0 ? (int)r : -EIO;
+    if (r == 0 && !file_nonblock(f)) {
+        const struct wire_file_word flags = {.handle = handle, .word = f->flags};
+
+        r = (int)remote_ask(FAMILY_OP_file_flags, &flags, sizeof(flags), NULL, 0, NULL);
+        if (r == 0 && (f->mode & (FILE_READ | FILE_WRITE)) == FILE_READ && !file_is_nameless(f)) {
+            r = fifo_await_writer(handle);
+        }
+        if (r < 0) {
+            remote_drop(handle);
+        }
+    }
+    if (r < 0) {
+        return r;
     }
     r = remote_file_turn(f, handle);
     if (r < 0) {
         remote_drop(handle);
-        return (int)r;
+        return r;
     }
     f->mode |= FILE_STREAM;
     return 0;

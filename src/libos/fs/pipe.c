@@ -29,6 +29,7 @@ struct pipe {
     uint32_t readers, writers;
     uint32_t reader_opens, writer_opens; /* ever, for FIFO opens that wait */
     bool packets;
+    bool nameless; /* made by pipe(2): opening it again through /proc waits for nobody */
     struct refcount refs;
 };
 
@@ -324,6 +325,16 @@ static int64_t pipe_ioctl(struct file *f, uint32_t request, uint64_t arg)
     return user_put(arg, &n);
 }
 
+uint64_t pipe_writers(struct pipe *p)
+{
+    uint64_t n;
+
+    mutex_lock(&p->lock);
+    n = 2 * (uint64_t)p->writer_opens + (p->writers > 0 ? 1 : 0);
+    mutex_unlock(&p->lock);
+    return n;
+}
+
 uint32_t pipe_pending(struct pipe *p)
 {
     uint32_t n;
@@ -388,6 +399,7 @@ int pipe_create(uint32_t flags, struct file **ret_read, struct file **ret_write)
         return -ENOMEM;
     }
     p->packets = (flags & O_DIRECT) != 0;
+    p->nameless = true;
     int r = file_anonymous(&g_pipe_ops, S_IFIFO, O_RDONLY | flags, FILE_READ | FILE_STREAM, p, &rd);
 
     if (r < 0) {
@@ -450,12 +462,12 @@ static int wait_partner(struct pipe *p, const uint32_t *present, const uint32_t 
 
 static int fifo_join(struct pipe *p, struct file *f)
 {
-    bool nowait = file_nonblock(f);
+    bool nowait = file_nonblock(f) || p->nameless;
     bool rd = (f->mode & FILE_READ) != 0;
     bool wr = (f->mode & FILE_WRITE) != 0;
     int r = 0;
 
-    if (wr && !rd && nowait && p->readers == 0) {
+    if (wr && !rd && nowait && !p->nameless && p->readers == 0) {
         return -ENXIO;
     }
     p->readers += rd ? 1 : 0;
@@ -465,7 +477,7 @@ static int fifo_join(struct pipe *p, struct file *f)
     waitq_wake_all(&p->waiters, 0);
     if (rd && !wr && !nowait) {
         r = wait_partner(p, &p->writers, &p->writer_opens, p->writer_opens);
-    } else if (wr && !rd) {
+    } else if (wr && !rd && !p->nameless) {
         r = wait_partner(p, &p->readers, &p->reader_opens, p->reader_opens);
     }
     if (r < 0) {

@@ -26,3 +26,5 @@ struct pipe *pipe_of(const struct file *f);
 [[nodiscard]] int64_t pipe_resize(struct pipe *p, uint64_t size);
 uint32_t pipe_size(const struct pipe *p);
 uint32_t pipe_pending(struct pipe *p); /* bytes in it */
+/* Twice how often it was opened for writing, ever, plus 1 while somebody has it so. */
+uint64_t pipe_writers(struct pipe *p);
