@@ -70,6 +70,22 @@ static int host_stream_wait(void *ctx, bool to_write, bool interruptible)
     return MIN(r, 0);
 }
 
+static int64_t host_stream_recv_wait(void *ctx, void *dst, size_t size, bool interruptible)
+{
+    for (;;) {
+        int64_t n;
+
+        if (thread_must_end() || (interruptible && thread_signal_pending())) {
+            return -EINTR;
+        }
+        n = host_recvfrom(fd_of(ctx), dst, size, 0, NULL, NULL);
+        if (n != -EINTR) {
+            return n;
+        }
+        park_take_host_signals();
+    }
+}
+
 static void host_stream_close(void *ctx)
 {
     (void)host_close(fd_of(ctx));
@@ -80,6 +96,7 @@ const struct channel_io channel_io_host = {
     .recv = host_stream_recv,
     .wait = host_stream_wait,
     .close = host_stream_close,
+    .recv_wait = host_stream_recv_wait,
 };
 
 /* ---- keys ---- */
@@ -463,12 +480,16 @@ static int open_frame(struct channel *c, size_t size, uint8_t **ret_p, size_t *r
 }
 
 /* One turn with the host: bytes came (1), none now (-EAGAIN), or it is over. */
-static int fill(struct channel *c)
+static int fill(struct channel *c, uint32_t how)
 {
-    int64_t n = c->io->recv(c->ctx, c->in + c->in_end, c->in_cap - c->in_end);
+    uint8_t *at = c->in + c->in_end;
+    const size_t room = c->in_cap - c->in_end;
+    const bool sleep = (how & CHANNEL_NOWAIT) == 0 && c->io->recv_wait != NULL;
+    int64_t n = sleep ? c->io->recv_wait(c->ctx, at, room, (how & CHANNEL_UNINTERRUPTIBLE) == 0)
+                      : c->io->recv(c->ctx, at, room);
 
-    if (n == -EAGAIN) {
-        return -EAGAIN;
+    if (n == -EAGAIN || (sleep && n == -EINTR)) {
+        return (int)n;
     }
     if (n == 0) {
         return broken(c, -ECONNABORTED); /* the stream ended and nobody said goodbye */
@@ -480,7 +501,7 @@ static int fill(struct channel *c)
     return 1;
 }
 
-static int receive_once(struct channel *c, uint8_t **ret_p, size_t *ret_size)
+static int receive_once(struct channel *c, uint32_t how, uint8_t **ret_p, size_t *ret_size)
 {
     size_t size = 0;
     int r = frame_size(c, &size);
@@ -499,7 +520,7 @@ static int receive_once(struct channel *c, uint8_t **ret_p, size_t *ret_size)
     if (r < 0) {
         return r;
     }
-    r = fill(c);
+    r = fill(c, how);
     return r == 1 ? -EINPROGRESS : r;
 }
 
@@ -514,7 +535,7 @@ int channel_receive(struct channel *c, uint32_t how, uint8_t **ret_p, size_t *re
         if (c->parted) {
             return 0;
         }
-        r = receive_once(c, ret_p, ret_size);
+        r = receive_once(c, how, ret_p, ret_size);
         if (r == -EINPROGRESS) {
             continue;
         }

@@ -40,6 +40,9 @@ struct channel_io {
     /* Until it can be read (or written). 0, -EINTR when `interruptible`, -errno. */
     int (*wait)(void *ctx, bool to_write, bool interruptible);
     void (*close)(void *ctx);
+    /* recv that sleeps until there is something, in one step; may be NULL. -EINTR when
+     * `interruptible` and a signal came, or when the thread must end. */
+    int64_t (*recv_wait)(void *ctx, void *dst, size_t size, bool interruptible);
 };
 
 /* A host descriptor as a stream; `ctx` is the descriptor as a pointer-sized number. */

@@ -30,7 +30,6 @@
 #define BACKLOG       64
 #define GUESTS_MAX    64u /* connections that have not proved themselves */
 #define ROUND         32  /* events taken at a time */
-#define CALLS_A_TURN  16  /* of one member, before the next one's turn */
 
 #define DATA_LISTENER UINT64_MAX
 #define DATA_STOP     (UINT64_MAX - 1)
@@ -58,6 +57,7 @@ struct owner {
     family_gone_hook hooks[FAMILY_HOOKS_MAX];
     uint32_t hook_count;
     family_ack_handler ack;
+    uint32_t leaving;  /* the owner exits: members end in its wake */
     uint32_t awaiting; /* threads that wait for acknowledgements */
     struct waitq acks; /* woken by acknowledgements and ends */
     uint8_t *answer;   /* FAMILY_ANSWER_MAX, of the serving thread */
@@ -436,7 +436,8 @@ static void serve_ready(uint32_t id)
         (void)host_epoll_ctl(g_owner.calls_epoll, EPOLL_CTL_MOD, (int)(intptr_t)m->calls.ctx,
                              EPOLLIN, m->id);
     }
-    for (int i = 0; r > 0 && (i < CALLS_A_TURN || channel_buffered(&m->calls)); i++) {
+    /* More than one only of what was read already: for the rest the host says when. */
+    for (bool first = true; r > 0 && (first || channel_buffered(&m->calls)); first = false) {
         uint8_t *p = NULL;
         size_t size = 0;
 
@@ -450,7 +451,7 @@ static void serve_ready(uint32_t id)
         }
     }
     if (r < 0 && r != -EAGAIN && r != -ENOMEM) {
-        if (m->orderly == 0) {
+        if (m->orderly == 0 && __atomic_load_n(&g_owner.leaving, __ATOMIC_ACQUIRE) == 0) {
             libos_log(LOG_WARNING, "family: process %u of the family is gone (error %d)", m->id,
                       -r);
         }
@@ -930,6 +931,7 @@ void family_away(uint32_t member, bool away)
 
 void owner_part(void)
 {
+    __atomic_store_n(&g_owner.leaving, 1, __ATOMIC_RELEASE);
     mutex_lock(&g_owner.lock);
     list_for_each (it, &g_owner.members) {
         struct member *m = list_entry(it, struct member, node);
