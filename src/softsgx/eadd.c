@@ -224,7 +224,7 @@ static void forget_closed(struct sgx_enclave *e, uint64_t first, uint64_t count)
     }
 }
 
-#define CLOSE_MAX 512u /* pages: more than that makes a range of its own */
+#define CLOSE_MAX 65536u /* pages: more than that makes a range of its own */
 
 /*
  * Guard pages and memory that is kept for later come and go by the thousand: they are marks at the

@@ -289,8 +289,9 @@ int soft_close_locked(struct sgx_enclave *e, uint64_t first, uint64_t count, uin
             }
             *seen |= entry;
         }
-        e->touched[page / CHUNK] = 1;
-        e->touched[(page + n - 1) / CHUNK] = 1;
+        for (uint64_t i = page / CHUNK; i <= (page + n - 1) / CHUNK; i++) {
+            e->touched[i] = 1;
+        }
         page += n;
     }
     return r;
