@@ -16,6 +16,7 @@
 /* A fault brings in this much around it, as far as the mapping goes: an exception costs as much as
  * dozens of pages. */
 #define FAULT_AROUND_ANON ((uint64_t)64 << 10)
+#define FAULT_AHEAD_ANON  ((uint64_t)256 << 10)
 #define FAULT_AROUND_FILE ((uint64_t)128 << 10)
 
 static bool single_threaded(void)
@@ -230,6 +231,11 @@ static int commit_around(struct vma *v, uint64_t page)
     uint64_t end = MIN(v->end, (page & ~(around - 1)) + around);
     int r;
 
+    /* Memory that is walked through upwards: more at a time. */
+    if (v->file == NULL && start > v->start &&
+        (page_state(start - NACRE_PAGE_SIZE) & PAGE_COMMITTED) != 0) {
+        end = MIN(v->end, start + FAULT_AHEAD_ANON);
+    }
     if (v->file != NULL && page >= file_end(v)) {
         return -EIO;
     }

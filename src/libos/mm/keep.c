@@ -19,7 +19,7 @@
 
 #define RUNS_MAX      32u
 #define RUN_PAGES_MAX 64u /* clearing more costs more than new pages do */
-#define PAGES_MAX     1024u
+#define PAGES_MAX     512u
 /* Keeping pays when pages come back. A revival earns credit, a drop in vain costs some; without
  * credit one run in PROBE is kept to see whether times have changed. */
 #define CREDIT_MAX    32u

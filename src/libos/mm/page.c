@@ -95,7 +95,8 @@ void page_counters(struct page_counters *ret)
 {
     *ret = (struct page_counters){
         .limit = g_limit_pages << NACRE_PAGE_SHIFT,
-        .committed = __atomic_load_n(&g_committed, __ATOMIC_RELAXED),
+        .committed =
+            __atomic_load_n(&g_committed, __ATOMIC_RELAXED) - (keep_bytes() >> NACRE_PAGE_SHIFT),
         .peak = __atomic_load_n(&g_peak, __ATOMIC_RELAXED),
         .commits = __atomic_load_n(&g_commits, __ATOMIC_RELAXED),
         .decommits = __atomic_load_n(&g_decommits, __ATOMIC_RELAXED),

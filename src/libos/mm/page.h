@@ -58,7 +58,7 @@ uint64_t page_count_committed(uint64_t address, uint64_t size);
 
 struct page_counters {
     uint64_t limit;     /* bytes */
-    uint64_t committed; /* pages now, measured ones included */
+    uint64_t committed; /* pages now, measured ones included, those kept for later (keep.h) not */
     uint64_t peak;
     uint64_t commits; /* pages ever */
     uint64_t decommits;
