@@ -75,7 +75,7 @@ uint32_t remote_sock_handle(const struct file *f);
 
 /* Events of the owner's. */
 void remote_inode_event(uint32_t handle);
-bool remote_file_event(uint32_t handle, uint32_t events);
+bool remote_file_event(uint32_t handle);
 
 /* One call whose request is a structure and whose answer is one. `steady`: for calls that are short
  * by design. */

@@ -59,14 +59,16 @@ void remote_wait_remove(struct remote_wait *w)
     spin_unlock(&g_table_lock);
 }
 
-bool remote_file_event(uint32_t handle, uint32_t events)
+bool remote_file_event(uint32_t handle)
 {
     bool found = false;
 
     spin_lock(&g_table_lock);
     for (struct remote_wait *w = g_table[handle % BUCKETS]; w != NULL; w = w->next) {
         if (w->handle == handle) {
-            waitq_wake_all(&w->waiters, events);
+            /* The owner tells of one change and then waits to be asked again. An epoll that drops
+             * what it does not want (room to write) would never ask: have everybody look. */
+            waitq_wake_all(&w->waiters, 0);
             found = true;
         }
     }

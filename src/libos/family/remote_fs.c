@@ -868,7 +868,7 @@ static void hear_ready(const uint8_t *p, size_t size)
     struct wire_ready w;
 
     __builtin_memcpy(&w, p, sizeof(w)); /* the table's bounds were checked */
-    if (!remote_file_event(w.handle, w.events)) {
+    if (!remote_file_event(w.handle)) {
         remote_inode_event(w.handle);
     }
 }

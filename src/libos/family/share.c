@@ -178,7 +178,9 @@ static int turn_dentry(struct dentry *d, void *arg)
     struct inode *inode;
     int r;
 
-    if (remote_is_super(d->inode->sb)) {
+    /* Without a handle: made by a parent that is a member, for an open file that is remote itself
+     * (a pipe of its). What fstat says of it the child has by the copy. */
+    if (remote_is_super(d->inode->sb) || d->inode->family_handle == 0) {
         return 0;
     }
     r = super_for(arg, d->inode->sb, &sb);
