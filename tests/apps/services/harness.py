@@ -16,7 +16,7 @@ import time
 
 START_SECONDS = 60
 STOP_SECONDS = 30
-RUN_SECONDS = 120
+RUN_SECONDS = 60
 ENV = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root",
        "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 

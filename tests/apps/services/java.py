@@ -52,11 +52,24 @@ def idle(side, box):
     wrk(port, "/x", seconds=2)
 
 
+def check_jshell(side, box):
+    script = box.file("script.jsh", 'int f(int n) { return n < 2 ? n : f(n - 1) + f(n - 2); }\nSystem.out.println(f(20));\n'
+                      'IntStream.range(0, 5).mapToObj(i -> "n" + i).toList()\nint broken = "x";\n/exit 3\n')
+    return [("jshell", side.run(["jshell", "-s", "--no-startup", "-R-Xint", script], seconds=240)[:2]),
+            ("default", side.run(["jshell", "--execution", "local", script], seconds=240)[:2])]
+
+
+def check_processes(side, box):
+    return [("processes", side.run(["java", source("Processes.java")])[:2])]
+
+
 CASES = [
     Case("java", "java", PACKAGE, "HelloWorld from source (its compiler runs too), exceptions, NullPointerException and StackOverflowError "
          "by signal, interpreter alone", check_hello),
     Case("java-gc", "java", PACKAGE, "8 threads of garbage with -Xmx2g: G1, Parallel, Serial; OutOfMemoryError", check_gc,
          limits="ZGC does not start: it wants its heap between 4 and 20 TiB, an enclave ends at 1 TiB"),
+    Case("java-processes", "java", PACKAGE, "ProcessBuilder: pipes, environment, exit statuses, a program that is not there", check_processes),
+    Case("jshell", "jshell", PACKAGE, "a script, with its own process for the snippets and without", check_jshell),
     Case("java-http", "java", PACKAGE, "com.sun.net.httpserver: 8 clients, uploads, shutdown hook at SIGTERM", check_server, load=load,
          idle=idle, operation="GET, 16 connections of wrk", needs=("wrk",)),
 ]

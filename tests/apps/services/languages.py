@@ -96,7 +96,74 @@ def sqlite(side, box):
             ("cleaned", side.run(["rm", "-f", "/tmp/nacre-services.db"])[0])]
 
 
+BASH = r"""
+set -u; shopt -s lastpipe
+seq 1 1000 | grep 7 | wc -l; echo "$(date -u -d @0 +%F) $(expr 6 '*' 7)"
+cat <<EOF | tr a-z A-Z
+here $((1 + 2)) $(echo document)
+EOF
+diff <(seq 1 5) <(seq 1 6); echo "status $? ${PIPESTATUS[*]}"
+for i in 1 2 3 4 5 6 7 8; do (sleep 0.0$i; exit $i) & pids[$i]=$!; done; for i in 8 1 5 2 7 3 6 4; do wait ${pids[$i]}; echo -n "$? "; done; echo
+trap 'echo usr1' USR1; kill -USR1 $$; ( trap 'echo term; exit 9' TERM; echo ready; while :; do sleep 0.01; done ) & sleep 1; kill $!; wait $!; echo $?
+false | true; echo ${PIPESTATUS[*]}; yes | head -n 2; (exit 3) || echo failed $?
+f() { local x=$1; [ $x -le 0 ] && return; echo -n "$x "; ( f $((x - 1)) ); }; f 5; echo
+d=$(mktemp -d); cd $d; for i in {1..50}; do echo $i > f$i & done; wait; ls | wc -l; cat f* | sort -n | tail -n 1
+find . -name 'f1*' -print0 | xargs -0 -n 3 -P 4 cat | sort -n | head -n 3; tar cf - f1 f2 | (mkdir t; cd t; tar xf -); ls t; cd /; rm -r $d
+coproc cat; echo through >&${COPROC[1]}; read -u ${COPROC[0]} line; echo $line; exec {COPROC[1]}>&-; wait
+exit 8
+"""
+MAKE = """CC = gcc
+all: prog
+\t./prog
+%.o: %.c part.h
+\t$(CC) -O1 -c -o $@ $<
+prog: main.o one.o two.o three.o
+\t$(CC) -o $@ $^ -lm
+clean:
+\trm -f *.o prog
+"""
+PROCESSES = r"""
+import multiprocessing as mp, os, signal, subprocess, sys, time
+def leave(n): sys.exit(40 + n)
+def echo(c):
+    while (m := c.recv()) is not None: c.send(m * 2)
+if __name__ == '__main__':
+    for method in ('fork', 'spawn'):
+        ctx = mp.get_context(method)
+        ps = [ctx.Process(target=leave, args=(i,)) for i in range(3)]; [p.start() for p in ps]
+        [p.join() for p in ps]; print(method, [p.exitcode for p in ps])
+        a, b = ctx.Pipe(); p = ctx.Process(target=echo, args=(b,)); p.start(); a.send('x' * 100000); print(len(a.recv())); a.send(None); p.join()
+    print(subprocess.run(['sh', '-c', 'cat; echo err >&2; exit 3'], input=b'in', capture_output=True))
+    p = subprocess.Popen(['sleep', '100']); time.sleep(0.05); p.terminate(); print(p.wait())
+    try: subprocess.run(['/no/such/program'])
+    except FileNotFoundError as e: print(e.errno)
+    try: subprocess.run(['sleep', '5'], timeout=0.1)
+    except subprocess.TimeoutExpired: print('timeout')
+    pid = os.fork()
+    if pid == 0: os._exit(7)
+    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"""
+
+
+def make(side, box):
+    """A small C project, by the compiler inside the enclave."""
+    box.file("Makefile", MAKE)
+    box.file("part.h", "int one(void); int two(void); double three(void);\n")
+    box.file("main.c", '#include <stdio.h>\n#include "part.h"\nint main(void) { printf("%d %.3f\\n", one() + two(), three()); return 0; }\n')
+    box.file("one.c", '#include "part.h"\nint one(void) { return 1; }\n')
+    box.file("two.c", '#include "part.h"\nint two(void) { return 2 * one(); }\n')
+    box.file("three.c", '#include <math.h>\n#include "part.h"\ndouble three(void) { return sqrt(one() + two()); }\n')
+    script = "cp -r . /tmp/nacre-make && cd /tmp/nacre-make && make && make -j4 clean all && touch one.c && make && " \
+             "echo 'int broken' > two.c && ! make -k 2>/dev/null; rm -rf /tmp/nacre-make"
+    return [("make", side.run(["sh", "-c", script], cwd=box.path, seconds=240)[:2])]
+
+
 CASES = [
+    Case("bash", "bash", "bash", "pipelines, here documents, process substitution, jobs, traps, 50 jobs at once, coprocess", program(["bash", "-c", BASH], 8)),
+    Case("make-gcc", "make", "make", "a small C project: make, make -j4, an error; gcc, as and ld inside", make, needs=("gcc",)),
+    Case("python3-processes", "python3", "python3", "multiprocessing by fork and spawn with pipes, subprocess, os.fork",
+         lambda side, box: program(["/usr/bin/python3", box.file("processes.py", PROCESSES)], 0)(side, box),
+         limits="Pool, Queue and the locks of multiprocessing rest on memory that processes share, which enclaves cannot"),
     Case("sqlite3", "sqlite3", "sqlite3", "the shell: WAL, 50,000 rows, index, vacuum, full text search, constraint error", sqlite),
     Case("perl", "perl", "perl", "files, sockets, signals, alarm, modules", program(["perl", "-e", PERL], 3)),
     Case("ruby", "ruby", "ruby", "threads, fibers, sockets, garbage collection, stack overflow, OpenSSL", program(["ruby", "-e", RUBY, "a"], 4)),

@@ -67,6 +67,26 @@ if (isMainThread) {
   parentPort.postMessage([workerData.i, keep.length]);
 }
 """
+CHILDREN = """
+const cp = require('child_process'), assert = require('assert');
+console.log('exec', cp.execSync('echo hello from $0; exit 0').toString());
+const { pid, ...sync } = cp.spawnSync('sh', ['-c', 'cat; echo err >&2; exit 3'], { input: 'given', encoding: 'utf8' });
+console.log('spawnSync', pid > 0, sync);
+const s = cp.spawn('sort', ['-n']); let out = ''; s.stdout.on('data', d => out += d);
+for (let i = 1000; i > 0; i--) s.stdin.write(i + '\\n'); s.stdin.end();
+s.on('close', code => {
+  console.log('sort', code, out.split('\\n').length, out.slice(0, 6));
+  const f = cp.fork(process.argv[2]);
+  f.on('message', m => { console.log('from child', m); f.disconnect(); });
+  f.on('exit', (code, signal) => {
+    console.log('child ended', code, signal);
+    const k = cp.spawn('sleep', ['100']); k.on('exit', (c, sig) => { console.log('killed', c, sig);
+      cp.execFile('/no/such/program', e => console.log(e.code)); }); k.kill('SIGKILL');
+  });
+  f.send({ question: [6, 7] });
+});
+"""
+CHILD = "process.on('message', m => process.send({ answer: m.question[0] * m.question[1] })); process.on('disconnect', () => process.exit(4));"
 SERVER = """
 const http = require('http'), crypto = require('crypto');
 const server = http.createServer((q, a) => {
@@ -91,6 +111,22 @@ def check_workers(side, box):
     return [("workers", side.run(["node", box.file("workers.js", WORKERS)])[:2])]
 
 
+def check_children(side, box):
+    return [("children", side.run(["node", box.file("parent.js", CHILDREN), box.file("child.js", CHILD)])[:2])]
+
+
+def check_npm(side, box):
+    box.file("package/package.json", '{"name": "nacre-test", "version": "1.2.3", "scripts": {"hi": "echo hi $npm_package_version", '
+             '"fails": "exit 3"}, "files": ["a.js"]}')
+    box.file("package/a.js", "module.exports = 1\n")
+    seen = []
+    for argv in (["--version"], ["run", "hi"], ["run", "fails"], ["pack", "--dry-run"], ["ls"]):
+        code, out, _ = side.run(["npm", "--offline", "--no-update-notifier"] + argv, cwd=box.file("package"),
+                                env={"npm_config_cache": "/tmp/nacre-npm"})
+        seen.append((argv, code, out))
+    return seen
+
+
 def start(side, box):
     port = free_port()
     return port, side.start(["node", box.file("server.js", SERVER), str(port)], ready=port)
@@ -110,6 +146,9 @@ CASES = [
     Case("node", "node", PACKAGE, "fs, streams, zlib, brotli, crypto, fs.watch, Intl, WebAssembly; exit status", check_modules),
     Case("node-workers", "node", PACKAGE, "six worker threads that collect garbage, SharedArrayBuffer, Atomics, terminate",
          check_workers),
+    Case("node-children", "node", PACKAGE, "child_process: exec, spawn with pipes, fork with messages, kill, a program that is not there",
+         check_children),
+    Case("npm", "npm", PACKAGE, "npm run, pack, ls", check_npm, needs=("node",)),
     Case("node-http", "node", PACKAGE, "an HTTP server: keep-alive, chunked bodies, uploads, 8 clients, SIGTERM", check_server,
          load=load, idle=start, operation="GET, 16 connections of wrk", needs=("wrk",)),
 ]

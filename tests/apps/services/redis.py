@@ -129,6 +129,40 @@ def check_threads(side, box):
     return seen
 
 
+def wait_for(c, section, field, value):
+    for _ in range(1000):
+        info = dict(x.split(b":", 1) for x in c.call("INFO", section).splitlines() if b":" in x)
+        if info.get(field) == value:
+            return info
+        time.sleep(0.02)
+    raise Failed(f"{field.decode()} does not become {value.decode()}: {info.get(field)}")
+
+
+def check_save(side, box):
+    """A child writes the snapshot and the rewritten log while the parent goes on."""
+    port = free_port()
+    server = start(side, port)
+    c = Client(port)
+    for i in range(0, 20000, 1000):
+        c.socket.sendall(b"".join(Client.encode("SET", f"k{k}", "v" * (k % 100)) for k in range(i, i + 1000)))
+        [c.answer() for _ in range(1000)]
+    seen = [("bgsave", c.call("BGSAVE"))]
+    seen.append(("meanwhile", c.call("SET", "later", 1), c.call("GET", "k77")))
+    info = wait_for(c, "persistence", b"rdb_bgsave_in_progress", b"0")
+    seen.append(("saved", info[b"rdb_last_bgsave_status"], c.call("EXISTS", "k19999")))
+    seen.append(("aof on", c.call("CONFIG", "SET", "appendonly", "yes")))
+    wait_for(c, "persistence", b"aof_rewrite_in_progress", b"0")
+    c.call("SET", "after", 2)
+    seen.append(("rewrite", c.call("BGREWRITEAOF")))
+    time.sleep(0.1)
+    info = wait_for(c, "persistence", b"aof_rewrite_in_progress", b"0")
+    seen.append(("rewritten", info[b"aof_last_bgrewrite_status"], info[b"aof_last_write_status"]))
+    seen.append(("loads what it wrote", c.call("DEBUG", "RELOAD"), c.call("DBSIZE"), c.call("GET", "k99")))
+    c.close()
+    seen.append(("exit status", server.stop()))
+    return seen
+
+
 def benchmark(port, test, pipeline=1, requests=REQUESTS):
     out = subprocess.run(["redis-benchmark", "-p", str(port), "-t", test, "-n", str(requests), "-c", "50",
                           "-P", str(pipeline), "--csv"], stdout=subprocess.PIPE, timeout=120, check=True).stdout.decode()
@@ -152,6 +186,8 @@ CASES = [
     Case("redis", "redis-server", PACKAGE, "commands of every type, scripts, transactions, publish and subscribe, "
          "blocking pops, 20,000 pipelined, 2 MiB values, 200 clients, SIGTERM", check, fast=True, load=load, idle=idle,
          operation="GET, 50 clients"),
+    Case("redis-save", "redis-server", PACKAGE, "BGSAVE, appendonly and BGREWRITEAOF in children, DEBUG RELOAD of what they wrote",
+         check_save),
     Case("redis-io-threads", "redis-server", PACKAGE, "three I/O threads under redis-benchmark with two", check_threads,
          needs=("redis-benchmark",)),
 ]
