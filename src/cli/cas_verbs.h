@@ -31,13 +31,3 @@ int cas_exit(int r);
 
 /* A text of a JSON object; "" when it has none. */
 const char *cas_text(const json_t *j, const char *key);
-
-/* A group of verbs: dispatches argv[1], prints the help. */
-struct cli_verb {
-    const char *name;
-    int (*run)(int argc, char **argv, struct error **err);
-    const char *summary;
-};
-
-int cli_verbs_run(const char *group, const char *summary, const struct cli_verb *verbs,
-                  size_t count, int argc, char **argv, struct error **err);

@@ -24,6 +24,16 @@ static inline int cli_args_exit(int r)
     return r > 0 ? CLI_OK : CLI_USAGE;
 }
 
+/* A group of verbs: dispatches argv[1], prints the help. */
+struct cli_verb {
+    const char *name;
+    int (*run)(int argc, char **argv, struct error **err);
+    const char *summary;
+};
+
+int cli_verbs_run(const char *group, const char *summary, const struct cli_verb *verbs,
+                  size_t count, int argc, char **argv, struct error **err);
+
 #define X(name, function, summary) int function(int argc, char **argv, struct error **err);
 #include "cli/commands.tbl.h"
 #undef X

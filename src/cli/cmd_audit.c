@@ -243,26 +243,13 @@ static int audit_show_verb(int argc, char **argv, struct error **err)
     return r < 0 ? CLI_FAILED : CLI_OK;
 }
 
+static const struct cli_verb verbs[] = {
+    {"show", audit_show_verb, "print it for people"},
+    {"verify", audit_verify_verb, "check the hash chain"},
+};
+
 int cmd_audit(int argc, char **argv, struct error **err)
 {
-    const char *verb = argc > 1 ? argv[1] : NULL;
-
-    if (verb != NULL && strcmp(verb, "verify") == 0) {
-        return audit_verify_verb(argc - 1, argv + 1, err);
-    }
-    if (verb != NULL && strcmp(verb, "show") == 0) {
-        return audit_show_verb(argc - 1, argv + 1, err);
-    }
-    if (verb == NULL || strcmp(verb, "--help") == 0 || strcmp(verb, "-h") == 0) {
-        fprintf(verb == NULL ? stderr : stdout,
-                "Usage: nacre audit VERB [OPTIONS] [ARGUMENTS]\n\n"
-                "Work with audit logs of CAS.\n\nVerbs:\n"
-                "  show        print it for people\n"
-                "  verify      check the hash chain\n\n"
-                "'nacre audit VERB --help' explains a verb, with examples.\n");
-        return verb == NULL ? CLI_USAGE : CLI_OK;
-    }
-    (void)error_set(err, EINVAL, "there is no '%s' here; 'nacre audit --help' lists the verbs",
-                    verb);
-    return CLI_USAGE;
+    return cli_verbs_run("audit", "Work with audit logs of CAS.", verbs, ARRAY_COUNT(verbs), argc,
+                         argv, err);
 }

@@ -22,6 +22,7 @@
 #include "base/crypto.h"
 #include "base/fs.h"
 #include "base/state_dir.h"
+#include "cli/install.h"
 #include "cli/sealed_args.h"
 #include "core/aead.h"
 #include "core/ct.h"
@@ -58,48 +59,6 @@ struct exec_options {
     bool read_only;
     bool quiet;
 };
-
-/* ---- the enclave ---- */
-
-/* Beside this program in a build tree, below lib/nacre when installed. */
-static int find_libos(const char *given, char **ret, struct error **err)
-{
-    static const char *const places[] = {"../libos/libos.elf", "../lib/nacre/libos.elf",
-                                         "libos.elf"};
-    char self[PATH_MAX];
-    ssize_t n;
-    char *slash;
-
-    if (given == NULL) {
-        given = getenv(LIBOS_ENV);
-    }
-    if (given != NULL) {
-        *ret = strdup(given);
-        return *ret == NULL ? error_set_errno(err, ENOMEM, "starting") : 0;
-    }
-    n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-    if (n < 0) {
-        return error_set_errno(err, errno, "finding where nacre is installed");
-    }
-    self[n] = '\0';
-    slash = strrchr(self, '/');
-    if (slash != NULL) {
-        *slash = '\0';
-    }
-    for (size_t i = 0; i < ARRAY_COUNT(places); i++) {
-        char *path;
-
-        if (asprintf(&path, "%s/%s", self, places[i]) < 0) {
-            return error_set_errno(err, ENOMEM, "starting");
-        }
-        if (access(path, R_OK) == 0) {
-            *ret = path;
-            return 0;
-        }
-        free(path);
-    }
-    return error_set(err, ENOENT, "libos.elf is not installed beside nacre; name it with --libos");
-}
 
 /* ---- an ad-hoc signature: this user's development key ---- */
 
@@ -303,7 +262,7 @@ static int run(const struct exec_options *o, char **argv, int *ret_status, struc
     struct loader *l;
     int below;
     int root;
-    int r = find_libos(o->libos, &path, err);
+    int r = install_find(INSTALL_LIBOS, o->libos, &path, err);
 
     if (r == 0) {
         r = fs_map_file(path, ELF_MAX, &elf, err);

@@ -21,11 +21,7 @@
 #include "cli/manifest.tbl.h"
 #undef X
 
-static const struct {
-    const char *name;
-    int (*run)(int argc, char **argv, struct error **err);
-    const char *summary;
-} verbs[] = {
+static const struct cli_verb verbs[] = {
 #define X(name, function, summary) {name, function, summary},
 #include "cli/manifest.tbl.h"
 #undef X
@@ -315,31 +311,11 @@ int cmd_manifest_show(int argc, char **argv, struct error **err)
 
 /* ---- the verb ---- */
 
-static void print_help(FILE *out)
-{
-    fprintf(out, "Usage: nacre manifest VERB [OPTIONS] [ARGUMENTS]\n\n"
-                 "The manifest is measured with an enclave and says what it is: its sealed root,\n"
-                 "its agent, the CAS it trusts, what the host may set.\n\nVerbs:\n");
-    for (size_t i = 0; i < ARRAY_COUNT(verbs); i++) {
-        fprintf(out, "  %-10s  %s\n", verbs[i].name, verbs[i].summary);
-    }
-    fprintf(out, "\n'nacre manifest VERB --help' explains a verb, with examples.\n");
-}
-
 int cmd_manifest(int argc, char **argv, struct error **err)
 {
-    const char *verb = argc > 1 ? argv[1] : NULL;
-
-    if (verb == NULL || strcmp(verb, "--help") == 0 || strcmp(verb, "-h") == 0) {
-        print_help(verb == NULL ? stderr : stdout);
-        return verb == NULL ? CLI_USAGE : CLI_OK;
-    }
-    for (size_t i = 0; i < ARRAY_COUNT(verbs); i++) {
-        if (strcmp(verb, verbs[i].name) == 0) {
-            return verbs[i].run(argc - 1, argv + 1, err);
-        }
-    }
-    (void)error_set(err, EINVAL, "there is no '%s' here; 'nacre manifest --help' lists the verbs",
-                    verb);
-    return CLI_USAGE;
+    return cli_verbs_run(
+        "manifest",
+        "The manifest is measured with an enclave and says what it is: its sealed root,\n"
+        "its agent, the CAS it trusts, what the host may set.",
+        verbs, ARRAY_COUNT(verbs), argc, argv, err);
 }
