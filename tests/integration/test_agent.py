@@ -170,6 +170,21 @@ class Start(Bundle):
             p.send_signal(signal.SIGTERM)
             self.assertEqual(p.wait(20), 128 + signal.SIGTERM)
 
+    def test_as_process_1_of_a_container(self):
+        unshare = ["unshare", "--pid", "--fork", "--kill-child"]
+        if subprocess.run(unshare + ["true"], stderr=subprocess.DEVNULL, check=False).returncode != 0:
+            self.skipTest("no new pid namespace may be made here")
+        command = unshare + [os.path.join(self.bundle, "nacre-loader")]
+        env = self.environment(PATH=os.environ["PATH"])
+        self.script(("answer", http(200, self.document("exit", "7"))))
+        self.assertEqual(subprocess.run(command, env=env, stderr=subprocess.DEVNULL, timeout=60, check=False).returncode, 7)
+        self.script(("answer", http(200, self.document("wait"))))
+        with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as p:
+            self.assertEqual(p.stdout.readline(), b"ready\n")
+            with open(f"/proc/{p.pid}/task/{p.pid}/children", encoding="ascii") as f:
+                os.kill(int(f.read().split()[0]), signal.SIGTERM)
+            self.assertEqual(p.wait(20), 128 + signal.SIGTERM)
+
     def test_the_application_attests_itself(self):
         def look():
             return dict(line.split(" ") for line in self.run_document(self.document("attest")).splitlines())
