@@ -71,7 +71,7 @@ int cmd_convert(int argc, char **argv, struct error **err)
         {"session-out", 's', ARG_STRING, "FILE",
          "where the session goes, mode 0600 (default without --cas: NAME.session.yml)",
          &a.session_out},
-        {"force", 0, ARG_FLAG, NULL, "overwrite an existing session file", &a.force},
+        {"force", 0, ARG_FLAG, NULL, "replace an existing session file (kept as FILE.old)", &a.force},
         {"allow-softsgx", 0, ARG_FLAG, NULL,
          "policy accepts this machine's software processor: no protection", &a.allow_softsgx},
         {"software-root", 0, ARG_STRING, "FILE", "or the one this root certificate is of",

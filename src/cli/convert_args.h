@@ -40,7 +40,8 @@ struct convert_store {
     const struct convert_args *a;
     const char *full_name;
     const char *namespace;
-    char *path; /* of the session file; NULL: none */
+    char *path;  /* of the session file; NULL: none */
+    char *aside; /* where an older one went; NULL: there was none */
     bool written;
 };
 

@@ -30,7 +30,9 @@ static void json_freep(json_t **j)
 void convert_store_done(struct convert_store *s)
 {
     free(s->path);
+    free(s->aside);
     s->path = NULL;
+    s->aside = NULL;
 }
 
 /* An older session file may be the only copy of another image's key. */
@@ -38,6 +40,11 @@ static int check_path(const struct convert_store *s, struct error **err)
 {
     struct stat st;
 
+    if (s->path != NULL && strcmp(s->path, "-") == 0) {
+        return error_set(err, EINVAL,
+                         "standard output is for the session's name; give "
+                         "--session-out a file");
+    }
     if (s->path != NULL && !s->a->force && lstat(s->path, &st) == 0) {
         return error_set(err, EEXIST,
                          "%s exists already, and may hold the only key of an image; name another "
@@ -63,6 +70,21 @@ int convert_store_prepare(struct convert_store *s, struct error **err)
     return check_path(s, err);
 }
 
+/* With --force the older file is kept as FILE.old, and comes back when the conversion fails. */
+static int put_aside(struct convert_store *s, struct error **err)
+{
+    if (asprintf(&s->aside, "%s.old", s->path) < 0) {
+        s->aside = NULL;
+        return error_set_errno(err, ENOMEM, "writing %s", s->path);
+    }
+    if (rename(s->path, s->aside) == 0) {
+        return 0;
+    }
+    free(s->aside);
+    s->aside = NULL;
+    return errno == ENOENT ? 0 : error_set_errno(err, errno, "keeping the older %s", s->path);
+}
+
 static int write_file(struct convert_store *s, const char *text, struct error **err)
 {
     _cleanup_free_ char *whole = NULL;
@@ -72,11 +94,11 @@ static int write_file(struct convert_store *s, const char *text, struct error **
         whole = NULL;
         return error_set_errno(err, ENOMEM, "writing %s", s->path);
     }
-    r = (s->a->force ? fs_write_file_atomic : fs_write_file_new)(s->path, whole, strlen(whole),
-                                                                 0600, err);
+    r = s->a->force ? put_aside(s, err) : 0;
+    r = r < 0 ? r : fs_write_file_new(s->path, whole, strlen(whole), 0600, err);
     ct_wipe(whole, strlen(whole));
     s->written = r == 0;
-    if (s->written && strcmp(s->path, "-") != 0) {
+    if (s->written) {
         img_leftover_add(s->path); /* until there is an image that needs it */
     }
     return r;
@@ -211,11 +233,17 @@ void convert_store_keep(struct convert_store *s)
     if (s->written) {
         img_leftover_drop(s->path);
     }
+    if (s->aside != NULL) {
+        fprintf(stderr, "the session that was in %s is in %s now\n", s->path, s->aside);
+    }
 }
 
 void convert_store_undo(struct convert_store *s)
 {
-    if (s->written && strcmp(s->path, "-") != 0) {
+    if (s->written) {
         (void)unlink(s->path);
+    }
+    if (s->aside != NULL) {
+        (void)rename(s->aside, s->path);
     }
 }

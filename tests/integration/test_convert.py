@@ -102,6 +102,21 @@ class Convert(ConvertCase):
         self.assertIn("--force", err)
         self.assertEqual(self.read("session.yml"), before)
         self.assertFalse(os.path.exists(self.path("out2")))
+        # Asked, it is kept aside; and a conversion that fails puts it back.
+        env = self.fake_skopeo(code=1)
+        code, _, err = self.convert("--from", source, "--command", "/bin/sh", "--force",
+                                    to="docker://r/app", env=env)
+        self.assertEqual(code, 1, err)
+        self.assertEqual(self.read("session.yml"), before)
+        self.convert_ok("--from", source, "--command", "/bin/sh", "--force",
+                        to="oci:" + self.path("out3"))
+        self.assertEqual(self.read("session.yml.old"), before)
+        self.assertNotEqual(self.read("session.yml"), before)
+        code, out, err = run(NACRE, "convert", "--from", source, "--command", "/bin/sh", "--to",
+                             "oci:" + self.path("out4"), "--cas-pin", PIN, "--session-out", "-",
+                             env=self.env)
+        self.assertEqual((code, out), (1, ""), err)
+        self.assertIn("standard output is for the session's name", err)
 
     def test_equal_inputs_and_key_give_equal_bits(self):
         source = self.source(config=CONFIG)
