@@ -235,6 +235,7 @@ static int64_t serve_file_on_inode(struct family_request *q)
 {
     _cleanup_inode_ struct inode *inode = NULL;
     _cleanup_file_ struct file *f = NULL;
+    struct wire_opened opened = {0};
     struct path p = {0};
     struct wire_open w;
     int r;
@@ -252,6 +253,7 @@ static int64_t serve_file_on_inode(struct family_request *q)
     /* A member waits at its own place for the other side of a FIFO (remote_file.c). */
     if (S_ISFIFO(inode->mode)) {
         w.flags |= (uint32_t)O_NONBLOCK;
+        opened.writers = fifo_writers(inode);
     }
     r = dentry_anonymous(inode, "", &p.dentry);
     if (r < 0) {
@@ -264,8 +266,11 @@ static int64_t serve_file_on_inode(struct family_request *q)
         return no_wait(r);
     }
     f->pos = w.pos;
-    r = home_grant_file(q->member, f, (uint32_t *)(void *)q->answer);
-    q->answer_size = r == 0 ? sizeof(uint32_t) : 0;
+    r = home_grant_file(q->member, f, &opened.handle);
+    if (r == 0) {
+        __builtin_memcpy(q->answer, &opened, sizeof(opened));
+        q->answer_size = sizeof(opened);
+    }
     return r;
 }
 

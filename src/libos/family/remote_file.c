@@ -310,6 +310,7 @@ int remote_file_turn(struct file *f, uint32_t handle)
 
 int remote_share_file(struct file *f, uint32_t *ret)
 {
+    struct wire_opened opened;
     struct wire_open w;
     size_t size = 0;
     int64_t r;
@@ -327,10 +328,11 @@ int remote_share_file(struct file *f, uint32_t *ret)
     }
     w = (struct wire_open){
         .handle = remote_inode_handle(f->inode), .flags = f->flags, .pos = f->pos};
-    r = remote_ask(FAMILY_OP_file_on_inode, &w, sizeof(w), ret, sizeof(*ret), &size);
-    if (r < 0 || size != sizeof(*ret)) {
+    r = remote_ask(FAMILY_OP_file_on_inode, &w, sizeof(w), &opened, sizeof(opened), &size);
+    if (r < 0 || size != sizeof(opened)) {
         return r < 0 ? (int)r : -EIO;
     }
+    *ret = opened.handle;
     return remote_file_turn(f, *ret);
 }
 
@@ -349,10 +351,9 @@ static int fifo_pause(void)
 }
 
 /* A reader that may wait does so until somebody writes, or has come and gone. */
-static int fifo_await_writer(uint32_t handle)
+static int fifo_await_writer(uint32_t handle, uint64_t before)
 {
-    const int64_t first =
-        remote_ask(FAMILY_OP_file_writers, &handle, sizeof(handle), NULL, 0, NULL);
+    const int64_t first = (int64_t)before;
     int64_t now = first;
 
     while (now >= 0 && (now & 1) == 0 && now == first) {
@@ -367,7 +368,7 @@ static int fifo_await_writer(uint32_t handle)
 }
 
 /* The owner opens without waiting. A writer asks again until there is a reader. */
-static int fifo_open_there(const struct wire_open *w, uint32_t *ret)
+static int fifo_open_there(const struct wire_open *w, struct wire_opened *ret)
 {
     for (;;) {
         size_t size = 0;
@@ -386,15 +387,16 @@ static int fifo_open_there(const struct wire_open *w, uint32_t *ret)
 int remote_fifo_open(struct inode *inode, struct file *f)
 {
     const struct wire_open w = {.handle = remote_inode_handle(inode), .flags = f->flags};
-    uint32_t handle = 0;
-    int r = fifo_open_there(&w, &handle);
+    struct wire_opened opened = {0};
+    int r = fifo_open_there(&w, &opened);
+    const uint32_t handle = opened.handle;
 
     if (r == 0 && !file_nonblock(f)) {
         const struct wire_file_word flags = {.handle = handle, .word = f->flags};
 
         r = (int)remote_ask(FAMILY_OP_file_flags, &flags, sizeof(flags), NULL, 0, NULL);
         if (r == 0 && (f->mode & (FILE_READ | FILE_WRITE)) == FILE_READ && !file_is_nameless(f)) {
-            r = fifo_await_writer(handle);
+            r = fifo_await_writer(handle, opened.writers);
         }
         if (r < 0) {
             remote_drop(handle);

@@ -66,6 +66,12 @@ struct wire_open {
     uint64_t pos;
 } _packed_;
 
+struct wire_opened { /* answer */
+    uint32_t handle;
+    uint32_t zero;
+    uint64_t writers; /* of a FIFO, just before */
+};
+
 struct wire_name { /* and `size` bytes of name, all that follow */
     uint32_t handle;
 } _packed_;

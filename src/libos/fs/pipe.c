@@ -335,6 +335,24 @@ uint64_t pipe_writers(struct pipe *p)
     return n;
 }
 
+uint64_t fifo_writers(struct inode *inode)
+{
+    struct pipe *p;
+    uint64_t n = 0;
+
+    spin_lock(&inode->meta);
+    p = inode->object;
+    if (p != NULL) {
+        ref_get(&p->refs);
+    }
+    spin_unlock(&inode->meta);
+    if (p != NULL) {
+        n = pipe_writers(p);
+        pipe_put(p);
+    }
+    return n;
+}
+
 uint32_t pipe_pending(struct pipe *p)
 {
     uint32_t n;

@@ -28,3 +28,4 @@ uint32_t pipe_size(const struct pipe *p);
 uint32_t pipe_pending(struct pipe *p); /* bytes in it */
 /* Twice how often it was opened for writing, ever, plus 1 while somebody has it so. */
 uint64_t pipe_writers(struct pipe *p);
+uint64_t fifo_writers(struct inode *inode); /* the same of a FIFO, 0 when nobody opened it yet */
