@@ -2,6 +2,10 @@
 /* Copyright 2026 The nacre authors */
 #include "libos/mm/fork.h"
 
+#include <linux/mman.h>
+
+#include "libos/fs/file.h"
+#include "libos/lib/str.h"
 #include "libos/mm/mm.h"
 #include "libos/mm/page.h"
 
@@ -41,12 +45,30 @@ void mm_after_fork(bool kept)
     g_mm.lock_future = false;
 }
 
-bool mm_has_shared_anonymous(void)
+static uint32_t shared_kind(const struct vma *v)
 {
-    for (const struct vma *v = vma_first(&g_mm.tree); v != NULL; v = vma_next(v)) {
-        if ((v->flags & VMA_SHARED_ANON) != 0) {
-            return true;
-        }
+    if ((v->prot & PROT_WRITE) == 0) {
+        return 0;
     }
-    return false;
+    if ((v->flags & VMA_SHARED_ANON) != 0) {
+        return MM_SHARED_ANONYMOUS;
+    }
+    if ((v->flags & VMA_SHARED) == 0) {
+        return 0;
+    }
+    return v->file->path.dentry != NULL && str_starts(v->file->path.dentry->name, "sem.")
+               ? MM_SHARED_SEMAPHORE
+               : MM_SHARED_FILE;
+}
+
+uint32_t mm_shared_with_children(void)
+{
+    uint32_t kinds = 0;
+
+    mutex_lock(&g_mm.lock);
+    for (const struct vma *v = vma_first(&g_mm.tree); v != NULL; v = vma_next(v)) {
+        kinds |= shared_kind(v);
+    }
+    mutex_unlock(&g_mm.lock);
+    return kinds;
 }

@@ -2,7 +2,8 @@
 /* Copyright 2026 The nacre authors */
 #pragma once
 
-/* The application's address space at a fork. No lock is taken: the caller runs alone. */
+/* The application's address space at a fork. Everybody else stands still meanwhile, but for the
+ * last function, which takes the lock of the map. */
 
 #include "core/types.h"
 
@@ -15,5 +16,8 @@ mm_for_each_run(int (*emit)(void *arg, uint64_t address, uint64_t size, uint8_t 
  * anywhere, and the mappings are there only to be cleared. */
 void mm_after_fork(bool kept);
 
-/* Is memory mapped that the application believes to be shared with its children? */
-bool mm_has_shared_anonymous(void);
+/* Writable memory that the application believes to be shared with its children. */
+#define MM_SHARED_ANONYMOUS 0x1u
+#define MM_SHARED_FILE      0x2u /* what is written there others see after msync or munmap */
+#define MM_SHARED_SEMAPHORE 0x4u /* of sem_open(3): nothing but a lock that would not lock */
+uint32_t mm_shared_with_children(void);

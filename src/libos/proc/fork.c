@@ -147,16 +147,32 @@ static int snapshot_child(bool with_application)
     return r;
 }
 
-static void warn_of_shared_memory(void)
+/* Two enclaves share no memory. What works all the same goes on, with a word in the log; a lock
+ * that would not lock is refused. */
+static int check_shared_memory(void)
 {
-    static bool warned;
+    static uint32_t told;
+    const uint32_t kinds = mm_shared_with_children();
+    const uint32_t fresh = kinds & ~told;
 
-    if (!warned && mm_has_shared_anonymous()) {
-        warned = true;
+    told |= kinds;
+    if ((fresh & MM_SHARED_ANONYMOUS) != 0) {
         libos_log(LOG_WARNING,
                   "fork: shared anonymous memory becomes private to each process: two enclaves "
                   "share no memory (docs/processes.md)");
     }
+    if ((fresh & MM_SHARED_FILE) != 0) {
+        libos_log(LOG_WARNING,
+                  "fork: what is written to a shared mapping of a file other processes see after "
+                  "msync or munmap only: two enclaves share no memory (docs/processes.md)");
+    }
+    if ((kinds & MM_SHARED_SEMAPHORE) != 0) {
+        libos_log(LOG_ERROR,
+                  "fork refused: the process holds a semaphore of sem_open(3), which could not "
+                  "work between processes: two enclaves share no memory (docs/processes.md)");
+        return -ENOSYS;
+    }
+    return 0;
 }
 
 /* Until now there was nobody who could have asked what this process runs. */
@@ -232,8 +248,8 @@ int64_t fork_process(const struct clone_request *q)
         host_yield();
         return -ERESTARTNOINTR; /* another thread forks: to the gate first */
     }
-    warn_of_shared_memory();
-    r = prepare(q, self);
+    r = check_shared_memory();
+    r = r < 0 ? r : prepare(q, self);
     if (r < 0) {
         leave_alone();
         return r;
