@@ -36,6 +36,8 @@ struct agent_facts {
     uint8_t cas_key[AGENT_HASH_SIZE]; /* SHA-256 of the CAS's SubjectPublicKeyInfo */
     bool have_session;
     uint8_t session[AGENT_HASH_SIZE]; /* SHA-256 of the session's name */
+    bool have_root;
+    uint8_t root[AGENT_HASH_SIZE]; /* of the sealed image */
 };
 
 /* What the host says. Wrong hints can make the start fail and do nothing else. */
@@ -102,12 +104,13 @@ void agent_report_data(const uint8_t exporter[static AGENT_EXPORTER_SIZE],
                                      const uint8_t *quote, size_t quote_size, char **ret,
                                      size_t *ret_size);
 
-/* Turns the answer's document into a record; `host_env` stands where the answer names nothing else.
+/* Turns the answer's document into a record; `host_env` stands where the answer names nothing else,
+ * and the measured root (NULL: none) where the answer says a part of it or nothing.
  * *ret is malloc'd, secret and of *ret_size bytes: free with agent_wipe_free. -EBADMSG with words
  * that name the key and no value. */
 [[nodiscard]] int agent_answer_to_record(const char *text, size_t size, const char *const *host_env,
-                                         size_t host_env_count, uint8_t **ret, size_t *ret_size,
-                                         struct error **err);
+                                         size_t host_env_count, const uint8_t *measured_root,
+                                         uint8_t **ret, size_t *ret_size, struct error **err);
 
 /* "reference" of a refusal, printable characters alone; empty when there is none. */
 void agent_answer_reference(const char *text, size_t size, char *ret, size_t ret_size);

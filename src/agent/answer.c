@@ -198,7 +198,31 @@ static int take_list(const json_t *root, const char *key, size_t max, const json
     return 0;
 }
 
-static int put_sealed(struct writer *w, const json_t *root, struct error **err)
+/* The root in full as it is said; the first half, or nothing, stands for the measured one. */
+static int take_root(const json_t *sealed, const uint8_t *measured,
+                     uint8_t ret[static AGENT_HASH_SIZE], struct error **err)
+{
+    const json_t *v = json_object_get(sealed, "root");
+    uint8_t half[AGENT_HASH_SIZE / 2];
+
+    if (v != NULL && json_string_length(v) != 2 * sizeof(half)) {
+        return take_hex32(sealed, "root", ret, err);
+    }
+    if (v != NULL && hex_decode(half, sizeof(half), json_string_value(v), 2 * sizeof(half)) < 0) {
+        return bad(err, "root", "is not hex digits");
+    }
+    if (measured == NULL) {
+        return bad(err, "root", "is not said in full, and this enclave is measured with none");
+    }
+    if (v != NULL && !ct_equal(half, measured, sizeof(half))) {
+        return bad(err, "root", "does not begin the one this enclave is measured with");
+    }
+    memcpy(ret, measured, AGENT_HASH_SIZE);
+    return 0;
+}
+
+static int put_sealed(struct writer *w, const json_t *root, const uint8_t *measured,
+                      struct error **err)
 {
     static const char *const known[] = {"key", "root"};
     const json_t *sealed = json_object_get(root, "sealed");
@@ -211,7 +235,7 @@ static int put_sealed(struct writer *w, const json_t *root, struct error **err)
     }
     r = check_keys(sealed, "sealed", known, ARRAY_COUNT(known), err);
     r = r < 0 ? r : take_hex32(sealed, "key", key, err);
-    r = r < 0 ? r : take_hex32(sealed, "root", hash, err);
+    r = r < 0 ? r : take_root(sealed, measured, hash, err);
     if (r == 0) {
         entry_begin(w, AGENT_ENTRY_SEALED);
         put(w, key, sizeof(key));
@@ -429,7 +453,7 @@ static int put_rest(struct writer *w, const json_t *root, struct error **err)
 }
 
 static int write_record(struct writer *w, const json_t *root, const char *const *host_env,
-                        size_t host_env_count, struct error **err)
+                        size_t host_env_count, const uint8_t *measured_root, struct error **err)
 {
     static const char *const known[] = {"version", "argv",    "environment", "pwd",
                                         "sealed",  "volumes", "files",       "user"};
@@ -443,7 +467,7 @@ static int write_record(struct writer *w, const json_t *root, const char *const 
     put(w, magic, sizeof(magic));
     put_u32(w, AGENT_RECORD_VERSION);
     put_u32(w, 0);
-    r = r < 0 ? r : put_sealed(w, root, err);
+    r = r < 0 ? r : put_sealed(w, root, measured_root, err);
     r = r < 0 ? r : put_volumes(w, root, err);
     r = r < 0 ? r : put_argv(w, root, err);
     r = r < 0 ? r : put_environment(w, root, host_env, host_env_count, err);
@@ -468,8 +492,8 @@ static size_t record_room(size_t size, const char *const *host_env, size_t host_
 }
 
 int agent_answer_to_record(const char *text, size_t size, const char *const *host_env,
-                           size_t host_env_count, uint8_t **ret, size_t *ret_size,
-                           struct error **err)
+                           size_t host_env_count, const uint8_t *measured_root, uint8_t **ret,
+                           size_t *ret_size, struct error **err)
 {
     struct writer w = {.room = record_room(size, host_env, host_env_count)};
     uint8_t *exact = NULL;
@@ -485,7 +509,7 @@ int agent_answer_to_record(const char *text, size_t size, const char *const *hos
     }
     w.data = malloc(w.room);
     r = w.data == NULL ? error_set_errno(err, ENOMEM, "reading the answer")
-                       : write_record(&w, root, host_env, host_env_count, err);
+                       : write_record(&w, root, host_env, host_env_count, measured_root, err);
     json_decref(root);
     if (r == 0) {
         exact = malloc(w.size);

@@ -78,7 +78,7 @@ static int apply(struct agent *a, const struct channel_answer *answer, struct er
     uint8_t *record = NULL;
     size_t size = 0;
     int r = agent_answer_to_record(answer->body, answer->size, a->hints.env, a->hints.env_count,
-                                   &record, &size, err);
+                                   a->facts.have_root ? a->facts.root : NULL, &record, &size, err);
 
     if (r < 0) {
         return r == -ENOMEM  ? AGENT_EXIT_INTERNAL

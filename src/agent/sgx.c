@@ -71,6 +71,8 @@ static int sgx_facts(void *context, struct agent_facts *ret, struct error **err)
     memcpy(f.cas_key, m.header.cas_key, sizeof(f.cas_key));
     f.have_session = (m.header.flags & MANIFEST_SESSION) != 0;
     memcpy(f.session, m.header.session, sizeof(f.session));
+    f.have_root = (m.header.flags & MANIFEST_SEALED_ROOT) != 0;
+    memcpy(f.root, m.header.sealed_root, sizeof(f.root));
     *ret = f;
     return 0;
 }

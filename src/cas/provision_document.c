@@ -191,13 +191,10 @@ static int put_sealed(struct writer *w, const struct pol_service *service)
     uint8_t key[32];
     int r;
 
-    if (service->fspf_key == NULL && !service->has_sealed_root) {
-        return 0;
-    }
-    if (service->fspf_key == NULL || !service->has_sealed_root) {
-        return error_set(w->err, EINVAL,
-                         "fspf_key and sealed_root belong together, and %s is missing",
-                         service->fspf_key == NULL ? "fspf_key" : "sealed_root");
+    if (service->fspf_key == NULL) {
+        return service->has_sealed_root
+                   ? error_set(w->err, EINVAL, "sealed_root without fspf_key: the key is missing")
+                   : 0;
     }
     r = expand_key(w->session, service->fspf_key, w->values, key, w->err);
     if (r < 0) {
@@ -209,11 +206,17 @@ static int put_sealed(struct writer *w, const struct pol_service *service)
         r = put_hex(w, key);
     }
     ct_wipe(key, sizeof(key));
-    if (r == 0) {
+    /* The root in full, or as much of it as the session says; the rest is the measured one. */
+    if (r == 0 && (service->has_sealed_root || service->has_fspf_tag)) {
         r = put_text(w, ",\"root\":");
     }
-    if (r == 0) {
+    if (r == 0 && service->has_sealed_root) {
         r = put_hex(w, service->sealed_root.b);
+    } else if (r == 0 && service->has_fspf_tag) {
+        char tag[2 * sizeof(service->fspf_tag) + 1];
+
+        hex_encode(tag, service->fspf_tag, sizeof(service->fspf_tag));
+        r = put_string(w, tag, strlen(tag));
     }
     return r == 0 ? put_text(w, "}") : r;
 }

@@ -383,6 +383,15 @@ static void check_service(struct parser *p, const struct pol_service *service)
                          "service '%s' names enclaves, and mode: none checks nothing",
                          service->name);
     }
+    if (service->command.count == 0) {
+        pol_diag_warning(p->diags, service->mark,
+                         "service '%s' has no command: it cannot be provisioned", service->name);
+    }
+    if (service->fspf_key == NULL && service->has_sealed_root) {
+        pol_diag_warning(p->diags, service->mark,
+                         "service '%s' has a sealed_root and no fspf_key: it cannot be provisioned",
+                         service->name);
+    }
     for (size_t i = 0; i < service->command.count; i++) {
         check_macros(p, service->command_mark, service->command.items[i]);
     }

@@ -14,6 +14,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char *const host[] = {"TZ=UTC"};
+    static const uint8_t reference_root[32] = {0xab, 0xab};
     _cleanup_error_ struct error *err = NULL;
     struct channel_answer answer = {};
     const char *what;
@@ -26,8 +27,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     (void)channel_parse_head((const char *)data, size, &answer, &head, &body);
     agent_answer_reference((const char *)data, size, reference, sizeof(reference));
-    if (agent_answer_to_record((const char *)data, size, host, 1, &record, &record_size, &err) ==
-        0) {
+    if (agent_answer_to_record((const char *)data, size, host, 1, reference_root, &record,
+                               &record_size, &err) == 0) {
         (void)record_parse(record, record_size, &r, &what);
         agent_wipe_free(record, record_size);
     }

@@ -163,6 +163,13 @@ class Provision(ProvisionTestCase):
         self.assertEqual((status, doc), (200, {"version": 1, "argv": ["/bin/app", "--flag"], "environment": [], "pwd": "/",
                                                "volumes": [], "files": []}))
 
+    def test_sealed_root_as_far_as_the_session_says_it(self):
+        # As sessions written for SCONE have it: key and tag, which is the first half of the root.
+        self.session("scone", {"fspf_key": "5a" * 32, "fspf_tag": "ab" * 16, "fspf_path": "/fspf/fs.fspf"})
+        self.assertEqual(self.server.provision("scone")[1]["sealed"], {"key": "5a" * 32, "root": "ab" * 16})
+        self.session("key-alone", {"fspf_key": "5a" * 32})
+        self.assertEqual(self.server.provision("key-alone")[1]["sealed"], {"key": "5a" * 32})
+
     def test_mode_none_gives_to_whoever_asks(self):
         self.session("open", {"mrenclaves": []}, {"attestation": {"mode": "none"}})
         self.assertEqual(self.server.provision("open", "app", "--none")[0], 200)
@@ -209,8 +216,7 @@ class Provision(ProvisionTestCase):
 
     def test_sessions_that_cannot_be_applied(self):
         for name, service, why in (("nocmd", {"command": []}, "no command"),
-                                   ("nokey", {"sealed_root": "ab" * 32}, "belong together"),
-                                   ("noroot", {"fspf_key": "ab" * 32}, "belong together"),
+                                   ("nokey", {"sealed_root": "ab" * 32}, "the key is missing"),
                                    ("badkey", {"fspf_key": "$$SCONE::short$$", "sealed_root": "ab" * 32}, "32"),
                                    ("nul", {"environment": {"X": "$$SCONE::short$$"}}, "NUL")):
             try:

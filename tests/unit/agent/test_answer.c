@@ -36,12 +36,15 @@ struct made {
     struct record r;
 };
 
+/* NULL: the enclave is measured with no sealed root. */
+static const uint8_t *measured;
+
 static int make_with(const char *text, const char *const *env, size_t env_count, struct made *ret)
 {
     _cleanup_error_ struct error *err = NULL;
     const char *what = NULL;
-    int r =
-        agent_answer_to_record(text, strlen(text), env, env_count, &ret->data, &ret->size, &err);
+    int r = agent_answer_to_record(text, strlen(text), env, env_count, measured, &ret->data,
+                                   &ret->size, &err);
 
     if (r < 0) {
         assert_non_null(err);
@@ -120,6 +123,44 @@ static void test_the_smallest_answer(void **state)
     done(&m);
 }
 
+static void test_the_measured_root_completes_what_is_said(void **state)
+{
+    static const uint8_t root[32] = {0xab, 0xcd, [15] = 0x01, [16] = 0x77};
+    static const struct {
+        const char *said;
+        bool good;
+    } cases[] = {
+        {"", true},
+        {",\"root\":\"abcd0000000000000000000000000001\"", true},
+        {",\"root\":\"abcd0000000000000000000000000002\"", false},
+        {",\"root\":\"abcd000000000000000000000000000\"", false},
+        {",\"root\":\"xbcd0000000000000000000000000001\"", false},
+        {",\"root\":\"\"", false},
+        {",\"root\":1", false},
+        {",\"root\":null", false},
+    };
+
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        struct made m;
+        char text[512];
+        int r;
+
+        (void)snprintf(text, sizeof(text),
+                       "{\"version\":1,\"argv\":[\"x\"],\"pwd\":\"/\",\"sealed\":{\"key\":\"" KEY
+                       "\"%s}}",
+                       cases[i].said);
+        measured = root;
+        r = make_with(text, NULL, 0, &m);
+        assert_int_equal(r, cases[i].good ? 0 : -EBADMSG);
+        if (r == 0) {
+            assert_memory_equal(m.r.root, root, sizeof(root));
+            done(&m);
+        }
+        measured = NULL;
+        assert_int_equal(make_with(text, NULL, 0, &m), -EBADMSG);
+    }
+}
+
 static void test_every_cut_is_refused(void **state)
 {
     for (size_t n = 0; n + 1 < sizeof(full) - 1; n++) {
@@ -127,7 +168,8 @@ static void test_every_cut_is_refused(void **state)
         uint8_t *data;
         size_t size;
 
-        assert_int_equal(agent_answer_to_record(full, n, NULL, 0, &data, &size, &err), -EBADMSG);
+        assert_int_equal(agent_answer_to_record(full, n, NULL, 0, NULL, &data, &size, &err),
+                         -EBADMSG);
     }
 }
 
@@ -219,6 +261,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_full_answer_arrives),
         cmocka_unit_test(test_the_smallest_answer),
+        cmocka_unit_test(test_the_measured_root_completes_what_is_said),
         cmocka_unit_test(test_every_cut_is_refused),
         cmocka_unit_test(test_every_changed_byte_of_a_record_is_read_safely),
         cmocka_unit_test(test_report_data_vector),
