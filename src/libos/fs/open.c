@@ -13,6 +13,8 @@
 #include "libos/proc/thread.h"
 #include "libos/time/clock.h"
 
+#define RACES_MAX 64 /* names that come and go while they are opened */
+
 static uint32_t wanted(uint32_t flags)
 {
     uint32_t may = 0;
@@ -213,6 +215,8 @@ static int create_regular(struct name_walk *w, struct dentry *d, uint32_t mode)
 static int lookup_or_create(struct name_walk *w, uint32_t flags, uint32_t mode, struct path *ret,
                             bool *ret_created)
 {
+    int raced = 0;
+
     for (;;) {
         struct dentry *d = NULL;
 
@@ -232,6 +236,9 @@ static int lookup_or_create(struct name_walk *w, uint32_t flags, uint32_t mode, 
         }
         if (d->inode == NULL) {
             r = create_regular(w, d, mode);
+            if (r == -EEXIST && (flags & O_EXCL) == 0 && ++raced < RACES_MAX) {
+                continue; /* another process of the family was faster: it is there now */
+            }
             if (r < 0) {
                 return r;
             }
