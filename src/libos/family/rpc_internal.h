@@ -100,7 +100,7 @@ struct member {
     uint8_t key[CHANNEL_KEY_SIZE];
     struct channel calls, events; /* io == NULL until connected */
     uint32_t have_calls, have_events;
-    uint64_t acked;      /* the highest acknowledgement */
+    uint64_t acked; /* the highest acknowledgement */
     uint32_t away;
     struct list replies; /* kept calls */
     struct list node;    /* owner.c: all members */

@@ -625,7 +625,7 @@ static void child_sockets(void)
     CHECK(SYS(close, s) == 0);
     /* a server in the child */
     s = (int)SYS(socket, 1, 1, 0);
-    strcpy(g_addr.path, "/tmp/child");
+    (void)snprintf(g_addr.path, sizeof(g_addr.path), "%s", "/tmp/child");
     CHECK(SYS(bind, s, &g_addr, 2 + 11) == 0);
     CHECK(SYS(listen, s, 3) == 0);
     step();
@@ -647,7 +647,7 @@ static void test_share_unix_sockets_and_descriptors(void **state)
     pid_t pid;
 
     begin(state);
-    strcpy(g_addr.path, "/tmp/listener");
+    (void)snprintf(g_addr.path, sizeof(g_addr.path), "%s", "/tmp/listener");
     assert_int_equal(SYS(socketpair, 1, 1, 0, g_pair), 0);
     s = (int)SYS(socket, 1, 1, 0);
     assert_int_equal(SYS(bind, s, &g_addr, 2 + 14), 0);
@@ -670,7 +670,7 @@ static void test_share_unix_sockets_and_descriptors(void **state)
     assert_int_equal(SYS(close, fd), 0);
     await();
     fd = (int)SYS(socket, 1, 1, 0);
-    strcpy(g_addr.path, "/tmp/child");
+    (void)snprintf(g_addr.path, sizeof(g_addr.path), "%s", "/tmp/child");
     assert_int_equal(SYS(connect, fd, &g_addr, 2 + 11), 0);
     assert_int_equal(SYS(write, fd, "hi", 2), 2);
     assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
