@@ -73,7 +73,9 @@ static int alive(int count)
 int main(int argc, char **argv)
 {
     if (argc == 3) {
-        return strcmp(argv[1], "row") == 0 ? row(atoi(argv[2])) : alive(atoi(argv[2]));
+        const int number = (int)strtol(argv[2], NULL, 10);
+
+        return strcmp(argv[1], "row") == 0 ? row(number) : alive(number);
     }
     for (int i = 1; i <= 2; i++) {
         const pid_t pid = fork();

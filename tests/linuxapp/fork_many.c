@@ -85,7 +85,7 @@ int main(int argc, char **argv)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
     setpgid(0, 0);
-    many(argc > 1 ? atoi(argv[1]) : 20);
+    many(argc > 1 ? (int)strtol(argv[1], NULL, 10) : 20);
     bomb();
     return 0;
 }

@@ -73,7 +73,7 @@ int main(void)
     setvbuf(stdout, NULL, _IOLBF, 0);
     g_bss[4999] = 7;
     t_value = 12;
-    strcpy(heap, "on the heap");
+    memcpy(heap, "on the heap", sizeof("on the heap"));
     map[0] = 'm';
     map[(32 << 20) - 1] = 'e';
     hidden[0] = 'h';

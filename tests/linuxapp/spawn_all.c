@@ -118,7 +118,7 @@ int main(int argc, char **argv)
             printf("leads a group %d, default %d\n", getpgrp() == getpid(),
                    signal(SIGUSR1, SIG_DFL) == SIG_DFL);
         }
-        return atoi(argv[2]) + 10;
+        return (int)strtol(argv[2], NULL, 10) + 10;
     }
     path[n > 0 ? n : 0] = '\0';
     signal(SIGUSR1, SIG_IGN);

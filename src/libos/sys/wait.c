@@ -73,6 +73,7 @@ SYSCALL_4(wait4, int32_t, pid, uint64_t, user_status, uint32_t, options, uint64_
 {
     struct pids_wait w = {.caller = process_current()->pid, .options = PIDS_WAIT_EXITED};
     struct pids_waited waited;
+    uint32_t status;
     int r;
 
     if ((options & ~(uint32_t)WAIT4_OPTIONS) != 0) {
@@ -88,7 +89,8 @@ SYSCALL_4(wait4, int32_t, pid, uint64_t, user_status, uint32_t, options, uint64_
     if (r <= 0) {
         return r;
     }
-    if (user_status != 0 && user_put(user_status, &waited.status) < 0) {
+    status = waited.status;
+    if (user_status != 0 && user_put(user_status, &status) < 0) {
         return -EFAULT;
     }
     r = put_usage(user_usage, &waited);
