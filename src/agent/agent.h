@@ -107,7 +107,7 @@ void agent_report_data(const uint8_t exporter[static AGENT_EXPORTER_SIZE],
 /* Turns the answer's document into a record; `host_env` stands where the answer names nothing else,
  * and the measured root (NULL: none) where the answer says a part of it or nothing.
  * *ret is malloc'd, secret and of *ret_size bytes: free with agent_wipe_free. -EBADMSG with words
- * that name the key and no value. */
+ * that name the key and no value; -EKEYREJECTED: the measured root is another one. */
 [[nodiscard]] int agent_answer_to_record(const char *text, size_t size, const char *const *host_env,
                                          size_t host_env_count, const uint8_t *measured_root,
                                          uint8_t **ret, size_t *ret_size, struct error **err);

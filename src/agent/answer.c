@@ -212,10 +212,12 @@ static int take_root(const json_t *sealed, const uint8_t *measured,
         return bad(err, "root", "is not hex digits");
     }
     if (measured == NULL) {
-        return bad(err, "root", "is not said in full, and this enclave is measured with none");
+        return error_set(err, EKEYREJECTED,
+                         "the answer has a sealed root, and this enclave is measured with none");
     }
     if (v != NULL && !ct_equal(half, measured, sizeof(half))) {
-        return bad(err, "root", "does not begin the one this enclave is measured with");
+        return error_set(err, EKEYREJECTED,
+                         "the sealed root is not the one this enclave is measured with");
     }
     memcpy(ret, measured, AGENT_HASH_SIZE);
     return 0;

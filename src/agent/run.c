@@ -81,9 +81,9 @@ static int apply(struct agent *a, const struct channel_answer *answer, struct er
                                    a->facts.have_root ? a->facts.root : NULL, &record, &size, err);
 
     if (r < 0) {
-        return r == -ENOMEM  ? AGENT_EXIT_INTERNAL
-               : r == -E2BIG ? AGENT_EXIT_UNUSABLE
-                             : AGENT_EXIT_PROTOCOL;
+        return r == -ENOMEM                        ? AGENT_EXIT_INTERNAL
+               : r == -E2BIG || r == -EKEYREJECTED ? AGENT_EXIT_UNUSABLE
+                                                   : AGENT_EXIT_PROTOCOL;
     }
     r = a->platform->start(a->platform->context, record, size, err);
     agent_wipe_free(record, size);

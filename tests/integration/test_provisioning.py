@@ -106,6 +106,15 @@ class EndToEnd(unittest.TestCase):
             self.assertNotIn(env["PASSWORD"], text)
             self.assertNotIn(self.made["sealed"]["key"], text)
 
+    def test_a_session_written_for_scone_has_key_and_tag(self):
+        root = self.made["sealed"]["root"]
+        for name, service in (("tag", {"fspf_tag": root[:32], "fspf_path": "/fspf/fs.fspf"}), ("key-alone", {})):
+            self.session(name, {"sealed_root": None, "command": "/bin/probe show /etc/config", **service})
+            self.assertEqual(self.run_session(name + "/web").stdout, "/etc/config 644 0 0 from the image\n")
+        self.session("wrong-tag", {"sealed_root": None, "fspf_tag": "00" + root[2:32]})
+        r = self.run_session("wrong-tag/web", UNUSABLE)
+        self.assertIn("not the one this enclave is measured with", r.stderr)
+
     def test_the_interface_is_closed_and_the_application_attests(self):
         self.session("probe", {"command": "/bin/probe closed"})
         self.assertIn("closed: 0 found", self.run_session("probe/web").stdout)
