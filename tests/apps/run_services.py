@@ -72,7 +72,7 @@ def measure(case, work, args, idle_exits):
     native, _ = one_side("native", work, args, case.load)
     inside, exits = one_side("enclave", work, args, case.load)
     rates = [x.ops / x.seconds for x in (native, inside)]
-    per_op = None if exits is None or idle_exits is None else max(0, exits - idle_exits) / inside.ops
+    per_op = None if exits is None or idle_exits is None else max(0, exits - idle_exits) / (inside.ops + inside.before)
     return {"operation": case.operation, "ratio": round(rates[1] / rates[0], 3), "native_per_second": round(rates[0], 1),
             "enclave_per_second": round(rates[1], 1), "exits_per_op": None if per_op is None else round(per_op, 2)}
 
@@ -89,7 +89,7 @@ def run_case(case, args):
         native_seconds = time.monotonic() - begin
         got, exits = one_side("enclave", work, args, case.check)
         lines = differences(want, got)
-        record["verdict"] = "differs" if lines else "same as native"
+        record["verdict"] = "differs" if lines else case.stops or "same as native"
         record["seconds"] = [round(native_seconds, 2), round(time.monotonic() - begin - native_seconds, 2)]
         record["exits"] = exits
         if case.load and not args.no_load and not lines:

@@ -27,9 +27,10 @@ class Failed(Exception):
 
 @dataclasses.dataclass
 class Load:
-    """Work done: `ops` operations in `seconds`."""
+    """Work done: `ops` operations in `seconds`, and as many more before that only count for exits."""
     ops: int
     seconds: float
+    before: int = 0
 
 
 @dataclasses.dataclass
@@ -45,6 +46,7 @@ class Case:
     idle: callable = None    # idle(side, box): the load's start and stop, to take its exits off
     operation: str = ""      # what one operation of the load is
     needs: tuple = ()        # further programs: the clients
+    stops: str = ""          # the verdict of a program that does not run, which its check must have proved
     limits: str = ""         # what does not work, with the reason
 
 

@@ -14,7 +14,7 @@ my $l = IO::Socket::INET->new(Listen => 5, LocalAddr => '127.0.0.1') or die; my 
 my $s = $l->accept; print $c "over tcp\n"; print scalar <$s>;
 local $SIG{ALRM} = sub { die "alarm\n" }; eval { alarm 1; select undef, undef, undef, 5; }; print $@;
 local $SIG{USR1} = sub { print "usr1\n" }; kill USR1 => $$; usleep 1000;
-print strftime('%F %T', gmtime 86400 * 365), ' ', floor(-1.5), ' ', sprintf('%.10f', atan2(1, 1)), "\n";
+print strftime('%F %T', gmtime 86400 * 365), ' ', floor(-1.5), ' ', int(atan2(1, 1) * 1e9), "\n";
 my $u = "\x{e9}\x{4e2d}"; utf8::encode($u); print length $u, "\n"; print "$ENV{HOME} $0\n"; exit 3;
 """
 RUBY = r"""
@@ -153,7 +153,7 @@ def make(side, box):
     box.file("one.c", '#include "part.h"\nint one(void) { return 1; }\n')
     box.file("two.c", '#include "part.h"\nint two(void) { return 2 * one(); }\n')
     box.file("three.c", '#include <math.h>\n#include "part.h"\ndouble three(void) { return sqrt(one() + two()); }\n')
-    script = "cp -r . /tmp/nacre-make && cd /tmp/nacre-make && make && make -j4 clean all && touch one.c && make && " \
+    script = "cp -r . /tmp/nacre-make && cd /tmp/nacre-make && make && make clean && make -j4 && touch one.c && make && " \
              "echo 'int broken' > two.c && ! make -k 2>/dev/null; rm -rf /tmp/nacre-make"
     return [("make", side.run(["sh", "-c", script], cwd=box.path, seconds=240)[:2])]
 
