@@ -135,6 +135,16 @@ static void make_sessions(const struct options *o)
 
 /* ---- the server ----------------------------------------------------------------------------- */
 
+/* Whatever goes wrong here, the server does not stay behind. */
+static pid_t g_running;
+
+static void end_server(void)
+{
+    if (g_running > 0) {
+        (void)kill(g_running, SIGKILL);
+    }
+}
+
 static void start(const struct options *o, struct server *ret)
 {
     const char *const argv[] = {o->nacre,      "cas",
@@ -156,6 +166,8 @@ static void start(const struct options *o, struct server *ret)
             0) {
         prov_fail("cannot start nacre");
     }
+    g_running = ret->pid;
+    (void)atexit(end_server);
     (void)posix_spawn_file_actions_destroy(&actions);
     (void)close(fds[1]);
     ret->log = fdopen(fds[0], "r");
@@ -177,6 +189,7 @@ static void stop(struct server *s)
 {
     int status;
 
+    g_running = 0;
     (void)kill(s->pid, SIGTERM);
     if (waitpid(s->pid, &status, 0) < 0 || !WIFEXITED(status) || WEXITSTATUS(status) != 0) {
         prov_fail("CAS did not end well");
