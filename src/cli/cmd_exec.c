@@ -236,7 +236,6 @@ static int open_sealed(const struct exec_options *o, struct libos_options *lo, s
         add_text_option(lo, "sealed-cache", text);
     }
     add_option(lo, "sealed-fd", fd);
-    add_option(lo, "aead", (int)aead_get_level());
     return fd;
 }
 
@@ -305,6 +304,7 @@ static int run(const struct exec_options *o, char **argv, int *ret_status, struc
         }
         add_option(&lo, "root-fd", below);
     }
+    add_option(&lo, "aead", (int)aead_get_level());
     add_option(&lo, "strace", o->strace);
     add_option(&lo, "syscall-report", o->report);
     add_option(&lo, "trace-files", o->trace_files);

@@ -347,6 +347,7 @@ void boot_start(struct thread_page *tp, uint64_t block, uint64_t argument)
     if (r < 0) {
         boot_fail("copying the launch parameters", r);
     }
+    boot_choose_vector_width();
     r = boot_identity(&tp->measured);
     if (r < 0) {
         boot_fail("reading the measured manifest", r);

@@ -20,7 +20,7 @@
  * How wide AES-GCM may be: what the host says the processor has, as far as the vector state of this
  * enclave goes. A host that says too much gets #UD, which ends the enclave; it learns nothing.
  */
-static void choose_vector_width(void)
+void boot_choose_vector_width(void)
 {
     const char *hint = boot_option("aead");
     uint64_t level = AEAD_SSE;
@@ -89,10 +89,8 @@ int boot_manifest(const void *data, size_t size, struct manifest *ret, bool *ret
 
 int boot_sealed_open(int fd, const uint8_t *key, const uint8_t *root, struct superblock **ret)
 {
-    int r;
+    int r = host_fd_opened(fd);
 
-    choose_vector_width();
-    r = host_fd_opened(fd);
     if (r < 0) {
         return r;
     }

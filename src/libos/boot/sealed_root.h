@@ -20,6 +20,9 @@ struct manifest;
  */
 [[nodiscard]] int boot_sealed_root(const struct manifest *m, struct superblock **ret);
 
+/* How wide AES-GCM may be in this enclave, by the launch parameters' hint; at every start. */
+void boot_choose_vector_width(void);
+
 /* A sealed image behind a host descriptor, with the launch parameters' hint about the processor and
  * their cache size. `root` may be NULL: any image of this key. */
 [[nodiscard]] int boot_sealed_open(int fd, const uint8_t *key, const uint8_t *root,

@@ -33,6 +33,9 @@ extern uint8_t __data_start[] __attribute__((visibility("hidden")));
 extern uint8_t __image_end[] __attribute__((visibility("hidden")));
 
 #define SNAPSHOT_VERSION 1u
+/* In the head: how wide AES-GCM may be. The child is a copy on the same processor, but wakes up
+ * before it has read any hint. */
+#define LEVEL_SHIFT      8u
 #define STREAM_ROOM      ((size_t)512 << 10) /* half of the bounce area */
 #define STAGING_SIZE     (2 * SNAPSHOT_FRAME_MAX)
 /* Zeros in between are sent like everything else: a record costs more. */
@@ -290,7 +293,8 @@ static int send_all(struct sender *s, bool with_application)
 {
     const uint64_t data = (uint64_t)__data_start;
     const uint64_t data_size = (uint64_t)__image_end - data;
-    int r = send_record(s, RECORD_HEAD, g_enclave_base, data_size, SNAPSHOT_VERSION);
+    int r = send_record(s, RECORD_HEAD, g_enclave_base, data_size,
+                        SNAPSHOT_VERSION | (uint32_t)aead_get_level() << LEVEL_SHIFT);
 
     if (r == 0 && with_application) {
         r = mm_for_each_run(send_application_run, s);
@@ -441,7 +445,7 @@ static int load_records(struct receiver *v, uint64_t *ret_committed)
     }
 }
 
-static int load_head(struct receiver *v)
+static int load_head(struct receiver *v, const uint8_t key[static AEAD_KEY_SIZE])
 {
     struct record rec;
     const int r = receive_frame(v, &rec, sizeof(rec));
@@ -449,11 +453,14 @@ static int load_head(struct receiver *v)
     if (r < 0) {
         return r;
     }
-    return rec.kind == RECORD_HEAD && rec.prot == SNAPSHOT_VERSION &&
-                   rec.address == g_enclave_base &&
-                   rec.size == (uint64_t)__image_end - (uint64_t)__data_start
-               ? 0
-               : -EBADMSG;
+    if (rec.kind != RECORD_HEAD || (rec.prot & 0xff) != SNAPSHOT_VERSION ||
+        rec.prot >> LEVEL_SHIFT > AEAD_AVX512 || rec.address != g_enclave_base ||
+        rec.size != (uint64_t)__image_end - (uint64_t)__data_start) {
+        return -EBADMSG;
+    }
+    aead_set_level((enum aead_level)(rec.prot >> LEVEL_SHIFT));
+    key_init(&v->key, key);
+    return 0;
 }
 
 /* ---- the two sides ---- */
@@ -508,7 +515,7 @@ void snapshot_load(int fd, struct snapshot_link *ret)
     }
     key_init(&v.key, ret->keys.to_child);
     host_stream_open(&v.stream, fd, STREAM_ROOM);
-    r = load_head(&v);
+    r = load_head(&v, ret->keys.to_child);
     r = r < 0 ? r : load_records(&v, &ret->committed);
     host_stream_close(&v.stream);
     ct_wipe(&v.key, sizeof(v.key));
