@@ -5,8 +5,8 @@
 /*
  * /etc/hosts and /etc/resolv.conf, which a container engine writes for each container and no image
  * holds. Names and addresses are the host's word, as packets are: what they lead to proves itself
- * (TLS), or is not trusted. What is taken over is parsed and written anew, so that a resolver inside
- * reads nothing but well-formed lines, and `localhost` is always this machine.
+ * (TLS), or is not trusted. What is taken over is parsed and written anew, so that a resolver
+ * inside reads nothing but well-formed lines, and `localhost` is always this machine.
  */
 
 #include "libos/lib/strbuf.h"
