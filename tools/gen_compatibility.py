@@ -22,7 +22,7 @@ HEAD = """# Applications
 What has been run: Debian's packages, unmodified, natively and in the enclave on softsgx, by
 `tests/apps/run_services.py` (`make test` runs the fast ones, `make test-all` all). Each program is driven the
 same way on both sides and every answer compared. *Same* means that all were equal, output and exit status included.
-Ratio is the enclave's throughput over native's in the same run, on a shared machine: one sample, for orientation;
+Ratio is the enclave's throughput over native's in the same run, on a shared machine: medians of three turns each, for orientation;
 [benchmarks.md](benchmarks.md) has the measurements. Exits are enclave exits, asynchronous ones included, an operation.
 
 | program | package, version | what was run | verdict | load | exits/op | ratio |

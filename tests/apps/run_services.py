@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import shutil
+import statistics
 import subprocess
 import sys
 import time
@@ -19,6 +20,8 @@ import traceback
 
 from services import all_cases
 from services.harness import Box, Enclave, Failed, Native
+
+LOAD_ROUNDS = 3
 
 
 def version_of(package):
@@ -68,10 +71,13 @@ def differences(want, got):
 
 
 def measure(case, work, args, idle_exits):
-    """Ratio of rates and exits an operation. The exits of a run without load are taken off."""
-    native, _ = one_side("native", work, args, case.load)
-    inside, exits = one_side("enclave", work, args, case.load)
-    rates = [x.ops / x.seconds for x in (native, inside)]
+    """Ratio of rates (medians, by turns) and exits an operation. The exits of a run without load are taken off."""
+    rounds = []
+    for _ in range(LOAD_ROUNDS):
+        native, _ = one_side("native", work, args, case.load)
+        inside, exits = one_side("enclave", work, args, case.load)
+        rounds.append((native.ops / native.seconds, inside.ops / inside.seconds))
+    rates = [statistics.median(x) for x in zip(*rounds)]
     per_op = None if exits is None or idle_exits is None else max(0, exits - idle_exits) / (inside.ops + inside.before)
     return {"operation": case.operation, "ratio": round(rates[1] / rates[0], 3), "native_per_second": round(rates[0], 1),
             "enclave_per_second": round(rates[1], 1), "exits_per_op": None if per_op is None else round(per_op, 2)}
