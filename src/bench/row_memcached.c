@@ -22,7 +22,7 @@
 #define VALUE_SIZE  100u
 #define GETS_A_SET  10u
 
-static const char g_stored[] = "STORED\r\n";
+#define STORED_SIZE (sizeof("STORED\r\n") - 1) /* the answer to a set */
 
 struct connection {
     int fd;
@@ -57,7 +57,7 @@ static int send_next(struct client *c, struct connection *at, struct error **err
 
     at->sent++;
     at->got = 0;
-    at->expected = set ? sizeof(g_stored) - 1 : c->value_answer;
+    at->expected = set ? STORED_SIZE : c->value_answer;
     return send(at->fd, text, size, MSG_NOSIGNAL) == (ssize_t)size
                ? 0
                : error_set_errno(err, errno, "sending to memcached");
