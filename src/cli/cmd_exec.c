@@ -247,7 +247,23 @@ static uint64_t default_memory(void)
     return pages <= 0 ? 0 : (uint64_t)pages * NACRE_PAGE_SIZE;
 }
 
-static int run(const struct exec_options *o, char **argv, int *ret_status, struct error **err)
+/*
+ * Threads of the program may still be inside, where they use what the loader holds: nothing is
+ * given back, and no exit handler (of a sanitizer, of libcrypto) runs beside them. Standard error
+ * may be closed by now, as the program left it.
+ */
+static _noreturn_ void end_process(int r, int status, const struct error *err)
+{
+    (void)fflush(NULL);
+    if (r < 0) {
+        (void)dprintf(STDERR_FILENO, "nacre exec: %s\n", error_text(err));
+        status = EXIT_CANNOT_START;
+    }
+    _exit(status);
+}
+
+/* Returns only when the program could not be started. */
+static int run(const struct exec_options *o, char **argv, struct error **err)
 {
     _cleanup_free_ char *path = NULL;
     _cleanup_fs_mapping_ struct fs_mapping elf = {};
@@ -259,6 +275,7 @@ static int run(const struct exec_options *o, char **argv, int *ret_status, struc
     enum loader_mode mode;
     char **environment = NULL;
     struct loader *l;
+    int status = 0;
     int below;
     int root;
     int r = install_find(INSTALL_LIBOS, o->libos, &path, err);
@@ -330,14 +347,14 @@ static int run(const struct exec_options *o, char **argv, int *ret_status, struc
                 backend->name);
     }
     r = loader_load(backend, &image, &sigstruct, &options, &l, err);
-    if (r == 0) {
-        /* Not freed: threads of the program may still be inside; they end with this process. */
-        r = loader_run(l, ret_status, err);
-    }
     ct_wipe(&lo, sizeof(lo));
     free_environment(environment);
-    (void)close(root);
-    return r;
+    if (r < 0) {
+        (void)close(root);
+        return r;
+    }
+    r = loader_run(l, &status, err);
+    end_process(r, status, *err);
 }
 
 int cmd_exec(int argc, char **argv, struct error **err)
@@ -387,7 +404,6 @@ int cmd_exec(int argc, char **argv, struct error **err)
         .max_args = SIZE_MAX,
         .stop_at_positional = true,
     };
-    int status = 0;
     size_t count;
     int r = args_parse(&spec, argc, argv, &count, err);
 
@@ -399,6 +415,6 @@ int cmd_exec(int argc, char **argv, struct error **err)
         return CLI_USAGE;
     }
     argv[count] = NULL;
-    r = run(&o, argv, &status, err);
-    return r < 0 ? EXIT_CANNOT_START : status;
+    (void)run(&o, argv, err);
+    return EXIT_CANNOT_START;
 }
