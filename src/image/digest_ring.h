@@ -28,5 +28,9 @@ static inline void digest_ring_freep(struct digest_ring **r)
 uint8_t *digest_ring_next(struct digest_ring *r);
 /* The first `size` bytes of that buffer are filled, and do not change any more. */
 void digest_ring_push(struct digest_ring *r, size_t size);
+/* How far the digest of what was pushed has come, to go on from there in a ring of its own: before
+ * anything is pushed to that. */
+void digest_ring_state(struct digest_ring *r, struct sha256 *ret);
+void digest_ring_resume(struct digest_ring *r, const struct sha256 *from);
 /* The digest of all of them, once. */
 void digest_ring_finish(struct digest_ring *r, uint8_t ret[static SHA256_SIZE]);

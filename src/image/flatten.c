@@ -411,14 +411,15 @@ static int read_stream(void *ctx, const uint8_t **ret, size_t *ret_size, struct 
 }
 
 int img_flatten_layer(struct img_tree *t, const struct img_layer *layer, uint16_t number,
-                      struct img_budget *budget, const struct img_progress *progress,
-                      struct img_flatten_stats *stats, struct error **err)
+                      struct layer_keep *keep, struct img_budget *budget,
+                      const struct img_progress *progress, struct img_flatten_stats *stats,
+                      struct error **err)
 {
     _cleanup_layer_stream_ struct layer_stream *s = NULL;
     _cleanup_tar_reader_ struct tar_reader *tar = NULL;
     struct tar_entry *e;
     uint32_t source = 0;
-    int r = layer_stream_open(layer, budget, progress, /*check_diff_id=*/true, &s, err);
+    int r = layer_stream_open_first(layer, number, keep, budget, progress, &s, err);
 
     if (r == 0) {
         r = tar_reader_new(read_stream, s, &tar, err);
@@ -428,6 +429,7 @@ int img_flatten_layer(struct img_tree *t, const struct img_layer *layer, uint16_
             return error_set(err, EFBIG, "%s has too many entries", layer->name);
         }
         r = img_flatten_entry(t, tar, e, number, source++, stats, err);
+        layer_stream_charge(s, img_tree_bytes(t));
     }
     if (r < 0) {
         (void)error_wrap(err, "%s", layer->name);

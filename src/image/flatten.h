@@ -18,10 +18,10 @@ struct img_flatten_stats {
     uint64_t xattrs_skipped; /* attributes Linux file systems do not have */
 };
 
-/* Reads one layer (numbered from 1) and applies it. */
+/* Reads one layer (numbered from 1) for the first time, and applies it; NULL keeps nothing. */
 [[nodiscard]] int img_flatten_layer(struct img_tree *t, const struct img_layer *layer,
-                                    uint16_t number, struct img_budget *budget,
-                                    const struct img_progress *progress,
+                                    uint16_t number, struct layer_keep *keep,
+                                    struct img_budget *budget, const struct img_progress *progress,
                                     struct img_flatten_stats *stats, struct error **err);
 
 /* Applies one entry; its data is read for files large enough to be sparse. `source` is its number

@@ -56,6 +56,7 @@ struct img_progress {
     void *ctx;
 };
 
+struct layer_keep;
 struct layer_stream;
 
 /* `layer`, `budget` and `progress` are borrowed; progress is reported from another thread. Without
@@ -64,6 +65,23 @@ struct layer_stream;
 [[nodiscard]] int layer_stream_open(const struct img_layer *layer, struct img_budget *budget,
                                     const struct img_progress *progress, bool check_diff_id,
                                     struct layer_stream **ret, struct error **err);
+
+/* The two readings of a layer whose bytes are wanted twice. The first checks every digest, and
+ * keeps in `keep` (borrowed; NULL: nothing) what there is room for. The second takes what is kept,
+ * which is what was checked, and reads only the rest: the digest of the blob goes on where it
+ * stood. */
+[[nodiscard]] int layer_stream_open_first(const struct img_layer *layer, uint16_t number,
+                                          struct layer_keep *keep, struct img_budget *budget,
+                                          const struct img_progress *progress,
+                                          struct layer_stream **ret, struct error **err);
+[[nodiscard]] int layer_stream_open_second(const struct img_layer *layer, uint16_t number,
+                                           struct layer_keep *keep, struct img_budget *budget,
+                                           const struct img_progress *progress,
+                                           struct layer_stream **ret, struct error **err);
+
+/* First reading: how much memory the tree takes. What is kept makes way for it. */
+void layer_stream_charge(struct layer_stream *s, uint64_t tree_bytes);
+
 struct layer_stream *layer_stream_free(struct layer_stream *s);
 static inline void layer_stream_freep(struct layer_stream **s)
 {

@@ -138,6 +138,105 @@ int layer_unpack_open(const struct img_layer *layer, struct img_budget *budget,
     return 0;
 }
 
+/* ---- going on later ---- */
+
+struct layer_rest {
+    uint64_t at;
+    uint64_t produced;
+    enum packing packing;
+    bool ended;
+    bool in_frame;
+    struct sha256 digest;
+    struct inflate_state *gzip;
+    size_t in_size;
+    uint8_t in[]; /* read, and digested, but not unpacked yet */
+};
+
+struct layer_rest *layer_rest_free(struct layer_rest *rest)
+{
+    if (rest != NULL) {
+        free(rest->gzip);
+        free(rest);
+    }
+    return NULL;
+}
+
+/* isa-l's state holds its window and all tables itself; its pointers are set before every call. */
+static struct inflate_state *copy_gzip(const struct inflate_state *from)
+{
+    struct inflate_state *to = malloc(sizeof(*to));
+
+    if (to != NULL) {
+        *to = *from;
+    }
+    return to;
+}
+
+struct layer_rest *layer_unpack_rest(struct layer_unpack *s)
+{
+    const size_t left = s->in_size - s->in_at;
+    struct layer_rest *rest = s->packing == PACKING_ZSTD ? NULL : calloc(1, sizeof(*rest) + left);
+
+    if (rest == NULL) {
+        return NULL;
+    }
+    rest->at = s->at;
+    rest->produced = s->produced;
+    rest->packing = s->packing;
+    rest->ended = s->ended;
+    rest->in_frame = s->in_frame;
+    rest->in_size = left;
+    memcpy(rest->in, s->in + s->in_at, left);
+    digest_ring_state(s->ring, &rest->digest);
+    if (s->gzip != NULL) {
+        rest->gzip = copy_gzip(s->gzip);
+        if (rest->gzip == NULL) {
+            return layer_rest_free(rest);
+        }
+    }
+    return rest;
+}
+
+int layer_unpack_resume(const struct img_layer *layer, const struct layer_rest *rest,
+                        struct img_budget *budget, const struct img_progress *progress,
+                        struct layer_unpack **ret, struct error **err)
+{
+    _cleanup_layer_unpack_ struct layer_unpack *s = calloc(1, sizeof(*s));
+    int r;
+
+    if (s == NULL) {
+        return error_set_errno(err, ENOMEM, "reading %s", layer->name);
+    }
+    *s = (struct layer_unpack){
+        .layer = layer,
+        .budget = budget,
+        .progress = progress,
+        .at = rest->at,
+        .produced = rest->produced,
+        .packing = rest->packing,
+        .ended = rest->ended,
+        .in_frame = rest->in_frame,
+        .in = rest->in,
+        .in_size = rest->in_size,
+    };
+    r = digest_ring_new(layer->region.size - rest->at, &s->ring, err);
+    if (r < 0) {
+        return r;
+    }
+    digest_ring_resume(s->ring, &rest->digest);
+    if (rest->gzip != NULL) {
+        s->gzip = copy_gzip(rest->gzip);
+        if (s->gzip == NULL) {
+            return error_set_errno(err, ENOMEM, "reading %s", layer->name);
+        }
+    }
+    if (progress->report != NULL) {
+        progress->report(progress->ctx, rest->at);
+    }
+    *ret = TAKE_PTR(s);
+    return 0;
+}
+
 static int damaged(const struct layer_unpack *s, const char *why, struct error **err)
 {
     return error_set(err, EBADMSG, "%s is damaged: %s near its byte %llu", s->layer->name, why,

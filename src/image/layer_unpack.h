@@ -23,5 +23,18 @@ static inline void layer_unpack_freep(struct layer_unpack **s)
 [[nodiscard]] int layer_unpack_read(struct layer_unpack *s, uint8_t *dst, size_t cap,
                                     size_t *ret_size, struct error **err);
 
+/* Where a reading stands: position, digest, decompressor. */
+struct layer_rest;
+
+/* NULL when it cannot be had: a zstd decompressor does not let itself be copied. */
+struct layer_rest *layer_unpack_rest(struct layer_unpack *s);
+struct layer_rest *layer_rest_free(struct layer_rest *rest);
+/* Goes on where `rest` (borrowed, must outlive) was taken, any number of times. What was read
+ * before counts in the digest. */
+[[nodiscard]] int layer_unpack_resume(const struct img_layer *layer, const struct layer_rest *rest,
+                                      struct img_budget *budget,
+                                      const struct img_progress *progress,
+                                      struct layer_unpack **ret, struct error **err);
+
 /* The SHA-256 of the region, once it was read to its end. */
 void layer_unpack_digest(struct layer_unpack *s, uint8_t ret[static SHA256_SIZE]);

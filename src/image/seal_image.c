@@ -9,19 +9,20 @@
 #include "base/alloc.h"
 #include "core/ct.h"
 #include "image/erofs_write.h"
+#include "image/layer_keep.h"
 #include "image/seal_write.h"
 
 /* What shapes the plaintext besides the source image. Enters the sealing key. */
 #define CONVERSION_PARAMS "erofs=1;compress=none"
 
-int img_flatten(const struct img_source *source, uint64_t unpacked_max,
-                const struct img_progress *progress, struct img_tree *t,
-                struct img_flatten_stats *stats, struct error **err)
+static int flatten(const struct img_source *source, struct layer_keep *keep, uint64_t unpacked_max,
+                   const struct img_progress *progress, struct img_tree *t,
+                   struct img_flatten_stats *stats, struct error **err)
 {
     struct img_budget budget = img_budget_make(unpacked_max);
 
     for (size_t i = 0; i < source->layer_count; i++) {
-        int r = img_flatten_layer(t, &source->layers[i], (uint16_t)(i + 1), &budget, progress,
+        int r = img_flatten_layer(t, &source->layers[i], (uint16_t)(i + 1), keep, &budget, progress,
                                   stats, err);
 
         if (r < 0) {
@@ -29,6 +30,13 @@ int img_flatten(const struct img_source *source, uint64_t unpacked_max,
         }
     }
     return 0;
+}
+
+int img_flatten(const struct img_source *source, uint64_t unpacked_max,
+                const struct img_progress *progress, struct img_tree *t,
+                struct img_flatten_stats *stats, struct error **err)
+{
+    return flatten(source, NULL, unpacked_max, progress, t, stats, err);
 }
 
 static int read_stream(void *ctx, const uint8_t **ret, size_t *ret_size, struct error **err)
@@ -52,9 +60,9 @@ static int copy_file(struct tar_reader *tar, struct erofs_writer *w, struct erro
 }
 
 /* Reads a layer again and passes on the files that made it into the tree. */
-static int copy_layer(const struct img_layer *layer, uint16_t number, struct img_budget *budget,
-                      const struct img_progress *progress, struct erofs_writer *w,
-                      struct error **err)
+static int copy_layer(const struct img_layer *layer, uint16_t number, struct layer_keep *keep,
+                      struct img_budget *budget, const struct img_progress *progress,
+                      struct erofs_writer *w, struct error **err)
 {
     _cleanup_layer_stream_ struct layer_stream *s = NULL;
     _cleanup_tar_reader_ struct tar_reader *tar = NULL;
@@ -70,7 +78,7 @@ static int copy_layer(const struct img_layer *layer, uint16_t number, struct img
         }
         return 0; /* later layers replaced all of it */
     }
-    r = layer_stream_open(layer, budget, progress, /*check_diff_id=*/false, &s, err);
+    r = layer_stream_open_second(layer, number, keep, budget, progress, &s, err);
     if (r == 0) {
         r = tar_reader_new(read_stream, s, &tar, err);
     }
@@ -92,12 +100,13 @@ static int copy_layer(const struct img_layer *layer, uint16_t number, struct img
 }
 
 static int copy_data(const struct img_source *source, const struct img_seal_options *o,
-                     struct erofs_writer *w, struct error **err)
+                     struct layer_keep *keep, struct erofs_writer *w, struct error **err)
 {
     struct img_budget budget = img_budget_make(o->unpacked_max);
 
     for (size_t i = 0; i < source->layer_count; i++) {
-        int r = copy_layer(&source->layers[i], (uint16_t)(i + 1), &budget, &o->progress, w, err);
+        int r =
+            copy_layer(&source->layers[i], (uint16_t)(i + 1), keep, &budget, &o->progress, w, err);
 
         if (r < 0) {
             return r;
@@ -145,7 +154,7 @@ static int make_key(const struct img_source *source, const struct img_seal_optio
     return r;
 }
 
-static int write_sealed(const struct img_source *source, const char *path,
+static int write_sealed(const struct img_source *source, struct layer_keep *keep, const char *path,
                         const struct img_seal_options *o, const struct erofs_plan *plan,
                         const uint8_t key[static SEALED_KEY_SIZE], struct img_seal_result *res,
                         struct error **err)
@@ -159,7 +168,7 @@ static int write_sealed(const struct img_source *source, const char *path,
         r = erofs_writer_new(plan, seal_writer_sink(seal), &w, err);
     }
     if (r == 0) {
-        r = copy_data(source, o, w, err);
+        r = copy_data(source, o, keep, w, err);
     }
     if (r == 0) {
         r = erofs_writer_finish(w, err);
@@ -181,12 +190,16 @@ int img_seal(const struct img_source *source, const char *path, const struct img
 {
     _cleanup_img_tree_ struct img_tree t = {0};
     _cleanup_erofs_plan_ struct erofs_plan plan = {0};
+    _cleanup_layer_keep_ struct layer_keep *keep = NULL;
     struct img_seal_result res = {.fd = -1};
     uint8_t key[SEALED_KEY_SIZE];
     int r = img_tree_init(&t, err);
 
     if (r == 0) {
-        r = img_flatten(source, o->unpacked_max, &o->progress, &t, &res.stats, err);
+        r = layer_keep_new(o->keep_max, source->layer_count, &keep, err);
+    }
+    if (r == 0) {
+        r = flatten(source, keep, o->unpacked_max, &o->progress, &t, &res.stats, err);
     }
     if (r == 0 && o->shape != NULL) {
         r = o->shape(o->shape_ctx, source, &t, err);
@@ -198,7 +211,7 @@ int img_seal(const struct img_source *source, const char *path, const struct img
         r = make_key(source, o, &plan, &res, key, err);
     }
     if (r == 0) {
-        r = write_sealed(source, path, o, &plan, key, &res, err);
+        r = write_sealed(source, keep, path, o, &plan, key, &res, err);
     }
     if (r == 0) {
         res.names = t.live_entries;

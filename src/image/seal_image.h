@@ -5,7 +5,8 @@
 /*
  * Container image in, sealed image out, as a stream: the layers are read once to learn names and
  * sizes (and to check every digest) and once more for the data, which goes straight through the
- * EROFS writer into the seal. No root, no unpacked copy, bounded memory.
+ * EROFS writer into the seal. What the first reading unpacked is kept in memory as far as its bound
+ * allows (layer_keep.h), and not unpacked again. No root, no unpacked copy on disk.
  */
 
 #include "image/flatten.h"
@@ -16,6 +17,7 @@ struct img_seal_options {
     const uint8_t *master; /* SEALED_KEY_SIZE bytes; NULL: random, and forgotten afterwards */
     const uint8_t *salt;   /* SEALED_SALT_SIZE bytes; NULL: random */
     uint64_t unpacked_max; /* bytes all layers may unpack to; 0: IMG_UNPACKED_MAX */
+    uint64_t keep_max; /* bytes kept between the readings, the tree included; 0: LAYER_KEEP_MAX */
     struct img_progress progress; /* told bytes of blobs, twice over all layers */
     /* Given the sealing key when all data is written and before the image gets its name, so that no
      * image appears whose key is lost. A failure drops the image. NULL: not called. */

@@ -99,6 +99,13 @@ static const char *name_of(const struct img_tree *t, const struct img_entry *e)
     return (const char *)t->arena + e->name;
 }
 
+uint64_t img_tree_bytes(const struct img_tree *t)
+{
+    return t->entry_cap * (uint64_t)sizeof(*t->entries) +
+           t->inode_cap * (uint64_t)sizeof(*t->inodes) +
+           t->bucket_count * (uint64_t)sizeof(*t->buckets) + t->arena_cap;
+}
+
 uint32_t img_tree_child(const struct img_tree *t, uint32_t dir, const char *name, size_t name_size)
 {
     uint32_t i = t->buckets[bucket_of(t, dir, name, name_size)];

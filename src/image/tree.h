@@ -108,6 +108,9 @@ static inline bool img_is_lnk(const struct img_inode *i)
     return (i->mode & 0170000u) == 0120000u;
 }
 
+/* Memory it takes, about. */
+uint64_t img_tree_bytes(const struct img_tree *t);
+
 /* The child of that name, or IMG_NONE. */
 uint32_t img_tree_child(const struct img_tree *t, uint32_t dir, const char *name, size_t name_size);
 
