@@ -28,7 +28,10 @@ static struct lines lines_of(const char *text)
 {
     size_t size = 0;
 
-    while (text != NULL && size < HOST_NAMES_TEXT_MAX && text[size] != '\0') {
+    if (text == NULL) {
+        text = "";
+    }
+    while (size < HOST_NAMES_TEXT_MAX && text[size] != '\0') {
         size++;
     }
     return (struct lines){.p = text, .end = text + size, .left = HOST_NAMES_LINES_MAX};
