@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,8 @@
 #define FUSE_MAGIC "nacre-softsgx-fuses-1\n"
 #define FUSE_BYTES 48u /* provisioning key, seal key, owner epoch */
 #define PATH_ROOM  4096
+
+static pthread_mutex_t g_load_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static struct {
     bool loaded;
@@ -52,7 +55,7 @@ static int write_all(int fd, const uint8_t *p, size_t size)
 static int make_file(const char *path, struct error **err)
 {
     uint8_t content[sizeof(FUSE_MAGIC) - 1 + FUSE_BYTES];
-    char temp[PATH_ROOM + 96];
+    char temp[PATH_ROOM + 16];
     int fd;
     int r;
 
@@ -60,8 +63,10 @@ static int make_file(const char *path, struct error **err)
     if (getrandom(content + sizeof(FUSE_MAGIC) - 1, FUSE_BYTES, 0) != (ssize_t)FUSE_BYTES) {
         return error_set_errno(err, errno, "no random bytes for softsgx's fuse key");
     }
-    (void)snprintf(temp, sizeof(temp), "%s.%ld.tmp", path, (long)getpid());
-    fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    /* A random name: process ids come again, and are the same in two containers of one directory.
+     */
+    (void)snprintf(temp, sizeof(temp), "%s.XXXXXX", path);
+    fd = mkostemp(temp, O_CLOEXEC);
     if (fd < 0) {
         return error_set_errno(err, errno, "cannot create %s", temp);
     }
@@ -122,16 +127,13 @@ static int read_file(const char *path, uint8_t ret[static FUSE_BYTES], struct er
     return 0;
 }
 
-int soft_fuse_load(struct error **err)
+static int load(struct error **err)
 {
     uint8_t bytes[FUSE_BYTES];
     _cleanup_free_ char *dir = NULL;
     char path[PATH_ROOM];
     int r;
 
-    if (__atomic_load_n(&g_fuses.loaded, __ATOMIC_ACQUIRE)) {
-        return 0;
-    }
     r = state_dir_make("softsgx", &dir, err);
     if (r < 0) {
         return r;
@@ -157,6 +159,20 @@ int soft_fuse_load(struct error **err)
     }
     __atomic_store_n(&g_fuses.loaded, true, __ATOMIC_RELEASE);
     return 0;
+}
+
+int soft_fuse_load(struct error **err)
+{
+    int r;
+
+    if (__atomic_load_n(&g_fuses.loaded, __ATOMIC_ACQUIRE)) {
+        return 0;
+    }
+    /* One thread makes and reads the file; who waited finds it done, with one report key id. */
+    (void)pthread_mutex_lock(&g_load_lock);
+    r = g_fuses.loaded ? 0 : load(err);
+    (void)pthread_mutex_unlock(&g_load_lock);
+    return r;
 }
 
 const uint8_t *soft_report_key_id(void)

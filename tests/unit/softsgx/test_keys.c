@@ -5,6 +5,9 @@
 
 #include "unit/softsgx/rig.h"
 
+#include <errno.h>
+#include <pthread.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -435,7 +438,7 @@ static void test_ereport_operands_fault(void **state)
 /* --- the fuse file --- */
 
 /* In a child, because a process loads it once. 0 or the positive errno. */
-static int load_in_child(const char *dir)
+static int run_in_child(const char *dir, const char *what)
 {
     int status = -1;
     pid_t pid = fork();
@@ -447,7 +450,7 @@ static int load_in_child(const char *dir)
         if (n > 0) {
             self[n] = '\0';
             (void)setenv("NACRE_STATE_DIR", dir, 1);
-            (void)execl(self, self, "--load-fuses", (char *)NULL);
+            (void)execl(self, self, what, (char *)NULL);
         }
         _exit(99);
     }
@@ -455,6 +458,11 @@ static int load_in_child(const char *dir)
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_true(WIFEXITED(status));
     return WEXITSTATUS(status);
+}
+
+static int load_in_child(const char *dir)
+{
+    return run_in_child(dir, "--load-fuses");
 }
 
 static void read_fuses(const char *dir, char ret[static 256], size_t *ret_size)
@@ -516,6 +524,68 @@ static void test_fuse_file_made_once_private_and_checked(void **state)
     (void)rmdir(dir);
 }
 
+#define LOADERS 16
+
+static pthread_barrier_t g_start;
+
+static void *load_thread(void *arg)
+{
+    struct error *err = NULL;
+    int r;
+
+    (void)pthread_barrier_wait(&g_start);
+    r = soft_fuse_load(&err);
+    error_free(err);
+    if (r == 0) {
+        memcpy(arg, soft_report_key_id(), 32);
+    }
+    return (void *)(intptr_t)r;
+}
+
+/* In a process of its own: all threads load, and all see one report key id. */
+static int load_by_threads(void)
+{
+    static uint8_t ids[LOADERS][32];
+    pthread_t threads[LOADERS];
+    int bad = 0;
+
+    if (pthread_barrier_init(&g_start, NULL, LOADERS) != 0) {
+        return ENOMEM;
+    }
+    for (size_t i = 0; i < LOADERS; i++) {
+        if (pthread_create(&threads[i], NULL, load_thread, ids[i]) != 0) {
+            return ENOMEM; /* the others wait for ever; the process ends here */
+        }
+    }
+    for (size_t i = 0; i < LOADERS; i++) {
+        void *r;
+
+        (void)pthread_join(threads[i], &r);
+        bad = r != NULL ? -(int)(intptr_t)r : bad;
+    }
+    for (size_t i = 1; i < LOADERS && bad == 0; i++) {
+        bad = memcmp(ids[0], ids[i], 32) != 0 ? EUCLEAN : 0;
+    }
+    (void)pthread_barrier_destroy(&g_start);
+    return bad;
+}
+
+static void test_fuse_file_made_by_threads_at_once(void **state)
+{
+    for (int round = 0; round < 20; round++) {
+        char dir[] = "/tmp/nacre-fuses-XXXXXX";
+        char path[300];
+
+        assert_non_null(mkdtemp(dir));
+        assert_int_equal(run_in_child(dir, "--load-fuses-by-threads"), 0);
+        (void)snprintf(path, sizeof(path), "%s/softsgx/fuses", dir);
+        assert_int_equal(unlink(path), 0);
+        (void)snprintf(path, sizeof(path), "%s/softsgx", dir);
+        assert_int_equal(rmdir(path), 0); /* no temporary file is left */
+        assert_int_equal(rmdir(dir), 0);
+    }
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -528,6 +598,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_report_verifies_for_its_target_only),
         cmocka_unit_test(test_ereport_operands_fault),
         cmocka_unit_test(test_fuse_file_made_once_private_and_checked),
+        cmocka_unit_test(test_fuse_file_made_by_threads_at_once),
     };
 
     if (argc > 1 && strcmp(argv[1], "--load-fuses") == 0) {
@@ -536,6 +607,9 @@ int main(int argc, char **argv)
 
         error_free(err);
         return -r;
+    }
+    if (argc > 1 && strcmp(argv[1], "--load-fuses-by-threads") == 0) {
+        return load_by_threads();
     }
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
