@@ -490,6 +490,8 @@ static bool check_signatures(const struct call *c, struct pol_signer *signers, s
         .cas_key = c->api->key_id,
         .method = c->req->method,
         .path = c->req->path,
+        .query = c->req->query,
+        .query_count = c->req->query_count,
         .body = c->body,
         .size = c->req->content_length,
     };

@@ -18,7 +18,10 @@
 #include "policy/text.h"
 
 #define VALUE_MAX ((size_t)4096)
-#define LABEL     "nacre request v1" /* with its NUL */
+
+/* Each with its NUL; of one length. */
+#define LABEL       "nacre request v1"
+#define LABEL_QUERY "nacre request v2"
 
 static void pkey_freep(EVP_PKEY **key)
 {
@@ -46,29 +49,50 @@ static const EVP_MD *digest_of(const EVP_PKEY *key)
     return EVP_PKEY_get_base_id(key) == EVP_PKEY_ED25519 ? NULL : EVP_sha256();
 }
 
+static uint8_t *put(uint8_t *p, const void *data, size_t size)
+{
+    memcpy(p, data, size);
+    return p + size;
+}
+
+/* How many parameters a signature must cover: signatures.h. */
+static size_t covered(const struct signed_request *req)
+{
+    return strcmp(req->method, "POST") == 0 ? 0 : req->query_count;
+}
+
 /* What is signed; malloc'd. */
 static int make_message(const struct signed_request *req, uint64_t until, uint8_t **ret,
                         size_t *ret_size)
 {
-    const size_t method = strlen(req->method) + 1;
-    const size_t path = strlen(req->path) + 1;
-    const size_t size = sizeof(LABEL) + 32 + 8 + method + path + SHA256_SIZE;
-    uint8_t *m = malloc(size);
-    uint8_t *p = m;
+    const size_t count = covered(req);
+    size_t size = sizeof(LABEL) + 32 + 8 + strlen(req->method) + 1 + strlen(req->path) + 1 +
+                  (count > 0 ? 1 : 0) + SHA256_SIZE;
+    uint8_t *m;
+    uint8_t *p;
 
+    if (count > HTTP_QUERY_MAX) {
+        return -EINVAL;
+    }
+    for (size_t i = 0; i < count; i++) {
+        size += strlen(req->query[i].name) + 1 + strlen(req->query[i].value) + 1;
+    }
+    m = malloc(size);
     if (m == NULL) {
         return -ENOMEM;
     }
-    memcpy(p, LABEL, sizeof(LABEL));
-    p += sizeof(LABEL);
-    memcpy(p, req->cas_key, 32);
-    p += 32;
+    p = put(m, count > 0 ? LABEL_QUERY : LABEL, sizeof(LABEL));
+    p = put(p, req->cas_key, 32);
     le64_store(p, until);
-    p += 8;
-    memcpy(p, req->method, method);
-    p += method;
-    memcpy(p, req->path, path);
-    p += path;
+    p = put(p + 8, req->method, strlen(req->method) + 1);
+    p = put(p, req->path, strlen(req->path) + 1);
+    if (count > 0) {
+        *p++ = (uint8_t)count;
+    }
+    for (size_t i = 0; i < count; i++) {
+        p = put(p, req->query[i].name, strlen(req->query[i].name) + 1);
+        p = put(p, req->query[i].value, strlen(req->query[i].value) + 1);
+    }
     sha256(req->body, req->size, p);
     *ret = m;
     *ret_size = size;

@@ -14,9 +14,18 @@
  *
  *   "nacre request v1" 00 ‖ SHA-256(SPKI of the CAS) ‖ UNTIL (u64le) ‖ method 00 ‖ path 00 ‖
  *   SHA-256(body)
+ *
+ * and, for a request with a query, because it changes what is asked, over
+ *
+ *   "nacre request v2" 00 ‖ SHA-256(SPKI of the CAS) ‖ UNTIL (u64le) ‖ method 00 ‖ path 00 ‖
+ *   number of parameters (u8) ‖ for each, in their order: name 00 value 00 ‖ SHA-256(body)
+ *
+ * Names and values are decoded. A POST stays at v1: all its query can say is that nothing is to be
+ * done (verify=true).
  */
 
 #include "base/error.h"
+#include "cas/http.h"
 #include "policy/eval.h"
 
 #define SIGNATURE_HEADER   "Nacre-Signature"
@@ -27,6 +36,8 @@ struct signed_request {
     const uint8_t *cas_key; /* 32 bytes */
     const char *method;
     const char *path; /* decoded, without the query */
+    const struct http_param *query;
+    size_t query_count; /* up to HTTP_QUERY_MAX */
     const void *body;
     size_t size;
 };

@@ -98,9 +98,9 @@ class Signatures(unittest.TestCase):
 
     # ---- by hand --------------------------------------------------------------------------------
 
-    def header(self, who, body, key=None, method="POST", path="/v1/sessions", until=None, label=b"nacre request v1\0"):
+    def header(self, who, body, key=None, method="POST", path="/v1/sessions", until=None, label=b"nacre request v1\0", query=b""):
         until = int(time.time()) + 300 if until is None else until
-        message = label + (key or self.key) + until.to_bytes(8, "little") + method.encode() + b"\0" + path.encode() + b"\0" + hashlib.sha256(body).digest()
+        message = label + (key or self.key) + until.to_bytes(8, "little") + method.encode() + b"\0" + path.encode() + b"\0" + query + hashlib.sha256(body).digest()
         file = os.path.join(self.tmp.name, "message")
         with open(file, "wb") as f:
             f.write(message)
@@ -143,6 +143,52 @@ class Signatures(unittest.TestCase):
             self.assertEqual(self.last()["event"], "denied")
         self.assertEqual(self.post(body, *good, *good, *good)[0], 431)
         self.assertEqual(self.post(body, good[1], good[2])[0], 200)
+
+    def delete(self, target, header):
+        c = http.client.HTTPSConnection("localhost", self.server.port, context=self.server.context(self.who["eve"]), timeout=20)
+        c.request("DELETE", target, headers={"Nacre-Signature": header})
+        r = c.getresponse()
+        r.read()
+        c.close()
+        return r.status
+
+    def test_the_query_is_signed_too(self):
+        name = "query"
+        with open(self.document(name, {"signer": self.public("alice")}), encoding="utf-8") as f:
+            doc = json.load(f)
+        status, r = self.post(json.dumps(doc).encode())
+        self.assertEqual(status, 201, r)
+        first, path = r["hash"], f"/v1/sessions/{name}"
+        body = json.dumps({**doc, "predecessor": first}).encode()
+        status, r = self.post(body, self.header("alice", body))
+        self.assertEqual(status, 200, r)
+        second = r["hash"]
+
+        def signed(*params, v=b"2", count=None):
+            query = b"".join(n.encode() + b"\0" + t.encode() + b"\0" for n, t in params)
+            query = bytes([len(params) if count is None else count]) + query if v == b"2" else query
+            return self.header("alice", b"", method="DELETE", path=path, label=b"nacre request v" + v + b"\0", query=query)
+        target = f"{path}?hash={second}"
+        for header in (signed(v=b"1"),                                   # as for a request without a query
+                       signed(("hash", first)),                          # agreement to delete the other version
+                       signed(("hash", second), ("hash", second)), signed(("hash", second), count=2), signed(("hash", second), v=b"1"),
+                       signed(("Hash", second)), signed()):
+            self.assertEqual(self.delete(target, header), 403)
+            self.assertEqual((self.last()["event"], self.last()["what"]), ("denied", "signature"))
+        good = signed(("hash", second))
+        # Neither taken away, changed nor added to.
+        for other in (path, f"{path}?hash={first}", f"{target}&x=1", f"{path}?x=1&hash={second}"):
+            self.assertEqual(self.delete(other, good), 403, other)
+        # What was agreed to, but is not so any more: not refused as a signature.
+        self.assertEqual(self.delete(f"{path}?hash={first}", signed(("hash", first))), 409)
+        self.assertEqual(self.delete(f"{path}?%68ash={second}", good), 200)
+
+    def test_without_a_query_as_ever(self):
+        with open(self.document("noquery", {"signer": self.public("alice")}), encoding="utf-8") as f:
+            self.assertEqual(self.post(f.read().encode())[0], 201)
+        path = "/v1/sessions/noquery"
+        self.assertEqual(self.delete(path, self.header("alice", b"", method="DELETE", path=path, label=b"nacre request v2\0", query=b"\0")), 403)
+        self.assertEqual(self.delete(path, self.header("alice", b"", method="DELETE", path=path)), 200)
 
 
 if __name__ == "__main__":
