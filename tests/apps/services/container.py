@@ -172,7 +172,7 @@ def check_statuses(side, box):
     seen = []
     for script in ("exit 0", "exit 1", "exit 255", "exit 300", "kill -TERM $$", "kill -KILL $$", "kill -SEGV $$", "kill -ABRT $$",
                    "kill -PIPE $$", "no-such-program", "/etc/passwd", "exec /no/such", "exec /etc"):
-        seen.append((script, side.run(["sh", "-c", "exec id"])[0]))
+        seen.append((script, side.run(["sh", "-c", script])[0]))
     for argv in (["/no/such/program"], ["/etc/passwd"], ["/etc"], ["no-such-program-in-path"]):
         try:
             code = side.run(argv)[0]

@@ -145,6 +145,34 @@ if __name__ == '__main__':
 """
 
 
+REFUSED = r"""
+import concurrent.futures as cf, errno, multiprocessing as mp, sys
+def same(x): return x
+def use_queue(c): q = c.Queue(); p = c.Process(target=same, args=(q,)); p.start(); p.join()
+def use_lock(c): l = c.Lock(); p = c.Process(target=same, args=(l,)); p.start(); p.join()
+def use_value(c): v = c.Value('i', 1); p = c.Process(target=same, args=(v,)); p.start(); p.join()
+def use_pool(c):
+    with c.Pool(2) as p: assert p.map(same, [1, 2]) == [1, 2]
+def use_executor(c):
+    with cf.ProcessPoolExecutor(2, mp_context=c) as e: assert list(e.map(same, [1, 2])) == [1, 2]
+try: globals()['use_' + sys.argv[1]](mp.get_context('fork')); print('worked')
+except OSError as e: print(errno.errorcode[e.errno])
+"""
+
+
+def refused(side, box):
+    """What rests on a lock that processes share: natively it works, inside it ends at once with ENOSYS and the reason in words."""
+    program_file = box.file("refused.py", REFUSED)
+    seen = []
+    for kind in ("lock", "queue", "value", "pool", "executor"):
+        code, out, err = side.run(["/usr/bin/python3", program_file, kind], seconds=20)
+        want = b"ENOSYS\n" if side.inside else b"worked\n"
+        if (code, out) != (0, want) or (side.inside and err.count(b"fork refused: the process holds a semaphore of sem_open(3)") != 1):
+            raise Failed(f"{kind}: exit status {code}, {out[-200:]!r}, {err[-800:]!r}, not {want!r}")
+        seen.append((kind, "as promised"))
+    return seen
+
+
 def make(side, box):
     """A small C project, by the compiler inside the enclave."""
     box.file("Makefile", MAKE)
@@ -164,6 +192,10 @@ CASES = [
     Case("python3-processes", "python3", "python3", "multiprocessing by fork and spawn with pipes, subprocess, os.fork",
          lambda side, box: program(["/usr/bin/python3", box.file("processes.py", PROCESSES)], 0)(side, box),
          limits="Pool, Queue and the locks of multiprocessing rest on memory that processes share, which enclaves cannot"),
+    Case("python3-shared-locks", "python3", "python3", "Lock, Queue, Value and Pool of multiprocessing and ProcessPoolExecutor, by fork",
+         refused, fast=True, stops="OSError ENOSYS at the first fork",
+         limits="a semaphore of sem_open(3) is memory that processes share, which enclaves cannot: the fork is refused in words, nothing hangs. "
+         "By spawn and forkserver such a lock is each process's own: it does not exclude the others"),
     Case("sqlite3", "sqlite3", "sqlite3", "the shell: WAL, 50,000 rows, index, vacuum, full text search, constraint error", sqlite),
     Case("perl", "perl", "perl", "files, sockets, signals, alarm, modules", program(["perl", "-e", PERL], 3)),
     Case("ruby", "ruby", "ruby", "threads, fibers, sockets, garbage collection, stack overflow, OpenSSL", program(["ruby", "-e", RUBY, "a"], 4)),
