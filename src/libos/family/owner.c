@@ -4,14 +4,14 @@
 /*
  * The owner's side. Two service threads: one accepts connections and serves calls, the other hears
  * what members say on their event channels (acknowledgements, and that they are gone) and takes no
- * lock but those of this file, so that a call may wait for an acknowledgement.
+ * lock but those of the owner, so that a call may wait for an acknowledgement.
  *
  * The host decides which descriptors are "ready": a number it makes up leads to a place that is
  * looked at in vain.
  */
 
 #include "core/ct.h"
-#include "libos/family/rpc_internal.h"
+#include "libos/family/owner_internal.h"
 #include "libos/host/host.h"
 #include "libos/lib/random.h"
 #include "libos/libos.h"
@@ -23,48 +23,15 @@
 
 #include <linux/eventpoll.h>
 
-#define AF_UNIX_      1
-#define SOCK_STREAM   1
-#define SOCK_NONBLOCK 04000
-#define MSG_DONTWAIT  0x40
-#define BACKLOG       64
-#define GUESTS_MAX    64u /* connections that have not proved themselves */
-#define ROUND         32  /* events taken at a time */
+#define AF_UNIX_    1
+#define SOCK_STREAM 1
+#define BACKLOG     64
+#define ROUND       32 /* events taken at a time */
 
 #define DATA_LISTENER UINT64_MAX
 #define DATA_STOP     (UINT64_MAX - 1)
-#define DATA_GUEST    (1ull << 32) /* | place */
 
-/* A connection before its hello. */
-struct guest {
-    int fd; /* -1: free place */
-    struct greeting greeting;
-    size_t have;
-    struct member *member; /* a reference, once the greeting named it */
-    struct channel channel;
-};
-
-struct owner {
-    struct mutex lock; /* over members and their connecting */
-    struct list members;
-    uint32_t count;
-    uint32_t next_id;
-    struct spinlock replies; /* over every member's list of kept calls */
-    uint8_t name[FAMILY_NAME_SIZE];
-    int listener, calls_epoll, events_epoll, stop_fd;
-    uint32_t running; /* service threads */
-    struct guest *guests;
-    family_gone_hook hooks[FAMILY_HOOKS_MAX];
-    uint32_t hook_count;
-    family_ack_handler ack;
-    uint32_t leaving;  /* the owner exits: members end in its wake */
-    uint32_t awaiting; /* threads that wait for acknowledgements */
-    struct waitq acks; /* woken by acknowledgements and ends */
-    uint8_t *answer;   /* FAMILY_ANSWER_MAX, of the serving thread */
-};
-static struct owner g_owner = {
-    .listener = -1, .calls_epoll = -1, .events_epoll = -1, .stop_fd = -1};
-#define GUESTS_PAGES ((GUESTS_MAX * sizeof(struct guest) + NACRE_PAGE_SIZE - 1) >> NACRE_PAGE_SHIFT)
+struct owner g_owner = {.listener = -1, .calls_epoll = -1, .events_epoll = -1, .stop_fd = -1};
 #define MEMBER_PAGES ((sizeof(struct member) + NACRE_PAGE_SIZE - 1) >> NACRE_PAGE_SHIFT)
 #define ANSWER_PAGES ((FAMILY_ANSWER_MAX + NACRE_PAGE_SIZE - 1) >> NACRE_PAGE_SHIFT)
 
@@ -165,164 +132,10 @@ int owner_new_member(struct family_ticket *ret)
     return 0;
 }
 
-/* ---- calls kept open ---- */
-
-static void reply_put(struct family_reply *reply)
-{
-    if (ref_put(&reply->refs)) {
-        member_put(reply->member);
-        kfree(reply);
-    }
-}
-
-/* Has the handler end a call. Called with the lock held and `reply` alive; gives the lock back. An
- * answer that comes meanwhile waits, so that `ctx` stays. */
-static void cancel_and_unlock(struct family_reply *reply)
-{
-    void (*cancel)(struct family_reply *, void *) = reply->cancel;
-
-    if (cancel == NULL) {
-        spin_unlock(&g_owner.replies);
-        return;
-    }
-    reply->cancel = NULL;
-    reply->canceller = thread_current();
-    ref_get(&reply->refs);
-    spin_unlock(&g_owner.replies);
-    cancel(reply, reply->ctx);
-    spin_lock(&g_owner.replies);
-    reply->canceller = NULL;
-    spin_unlock(&g_owner.replies);
-    reply_put(reply);
-}
-
-static struct family_reply *find_reply(struct member *m, uint32_t id, bool any)
-{
-    list_for_each (it, &m->replies) {
-        struct family_reply *reply = list_entry(it, struct family_reply, node);
-
-        if (any ? reply->cancel != NULL : reply->id == id) {
-            return reply;
-        }
-    }
-    return NULL;
-}
-
-static void cancel_call(struct member *m, uint32_t id)
-{
-    struct family_reply *found;
-
-    spin_lock(&g_owner.replies);
-    found = find_reply(m, id, /*any=*/false);
-    if (found != NULL) {
-        cancel_and_unlock(found);
-    } else {
-        /* Its answer is on the way already, or a worker has it, where nothing waits for long. */
-        spin_unlock(&g_owner.replies);
-    }
-}
-
-static void cancel_all(struct member *m)
-{
-    for (;;) {
-        struct family_reply *found;
-
-        spin_lock(&g_owner.replies);
-        found = find_reply(m, 0, /*any=*/true);
-        if (found == NULL) {
-            spin_unlock(&g_owner.replies);
-            return;
-        }
-        cancel_and_unlock(found);
-    }
-}
-
-void owner_cancel_local(struct local_call *local)
-{
-    spin_lock(&g_owner.replies);
-    if (local->kept != NULL) {
-        cancel_and_unlock(local->kept);
-    } else {
-        spin_unlock(&g_owner.replies);
-    }
-}
-
-struct family_reply *family_later(struct family_request *q,
-                                  void (*cancel)(struct family_reply *reply, void *ctx), void *ctx)
-{
-    struct family_reply *reply;
-
-    if (q->reply->on_worker) {
-        return NULL; /* cancelling does not reach there */
-    }
-    reply = kzalloc(sizeof(*reply));
-    if (reply == NULL) {
-        return NULL;
-    }
-    *reply = *q->reply;
-    ref_init(&reply->refs);
-    list_init(&reply->node);
-    reply->cancel = cancel;
-    reply->ctx = ctx;
-    spin_lock(&g_owner.replies);
-    if (reply->local != NULL) {
-        reply->local->kept = reply;
-    } else {
-        (void)member_get(reply->member);
-        list_insert(&reply->member->replies, &reply->node);
-    }
-    spin_unlock(&g_owner.replies);
-    return reply;
-}
-
-uint32_t family_reply_member(const struct family_reply *reply)
-{
-    return reply->member == NULL ? FAMILY_OWNER_ID : reply->member->id;
-}
-
-static void answer_local(struct local_call *local, int64_t result, const void *answer, size_t size)
-{
-    local->answer = size == 0 ? NULL : kmalloc(size);
-    local->size = size;
-    local->result = result;
-    if (local->answer != NULL) {
-        __builtin_memcpy(local->answer, answer, size);
-    } else if (size > 0) {
-        local->result = -ENOMEM;
-        local->size = 0;
-    }
-    thread_set_flag(local->thread, &local->done);
-}
-
-void family_answer(struct family_reply *reply, int64_t result, const void *answer, size_t size)
-{
-    struct local_call *local = reply->local;
-
-    size = MIN(size, (size_t)FAMILY_ANSWER_MAX);
-    spin_lock(&g_owner.replies);
-    while (reply->canceller != NULL && reply->canceller != thread_current()) {
-        spin_unlock(&g_owner.replies);
-        host_yield();
-        spin_lock(&g_owner.replies);
-    }
-    list_remove(&reply->node);
-    reply->cancel = NULL;
-    if (local != NULL) {
-        local->kept = NULL;
-    }
-    spin_unlock(&g_owner.replies);
-    if (local != NULL) {
-        answer_local(local, result, answer, size);
-    } else {
-        owner_send_answer(reply->member, reply->id, result, answer, size);
-    }
-    reply_put(reply);
-}
-
 /* ---- the end of a member ---- */
 
 /* The end of a member, seen by any thread, done by the first that sees it. */
-static void member_end(struct member *m)
+void member_end(struct member *m)
 {
     family_gone_hook hooks[FAMILY_HOOKS_MAX];
     uint32_t count;
@@ -330,7 +143,7 @@ static void member_end(struct member *m)
     if (__atomic_exchange_n(&m->gone, 1, __ATOMIC_ACQ_REL) != 0) {
         return;
     }
-    cancel_all(m);
+    owner_cancel_all(m);
     waitq_wake_all(&g_owner.acks, 0);
     mutex_lock(&g_owner.lock);
     list_remove(&m->node);
@@ -416,14 +229,14 @@ static int serve_message(struct member *m, const uint8_t *p, size_t size)
         return -EBADMSG;
     }
     if (head.op == CALL_CANCEL) {
-        cancel_call(m, head.id);
+        owner_cancel_call(m, head.id);
         return 0;
     }
     serve_run(&q, m, head.id, head.op, /*may_block=*/false);
     return 0;
 }
 
-static void serve_ready(uint32_t id)
+void owner_serve_ready(uint32_t id)
 {
     struct member *m = member_find(id);
     int r = 1;
@@ -502,144 +315,6 @@ static void hear_ready(uint32_t id)
     member_put(m);
 }
 
-/* ---- connecting ---- */
-
-static void guest_free(struct guest *g)
-{
-    if (g->fd < 0) {
-        return;
-    }
-    (void)host_epoll_ctl(g_owner.calls_epoll, EPOLL_CTL_DEL, g->fd, 0, 0);
-    if (g->channel.io != NULL) {
-        channel_destroy(&g->channel); /* closes the descriptor */
-    } else {
-        (void)host_close(g->fd);
-    }
-    member_put(g->member);
-    *g = (struct guest){.fd = -1};
-}
-
-static void accept_guest(void)
-{
-    int fd = host_accept(g_owner.listener, NULL, NULL, SOCK_NONBLOCK);
-
-    if (fd < 0) {
-        return;
-    }
-    for (uint32_t i = 0; i < GUESTS_MAX; i++) {
-        struct guest *g = &g_owner.guests[i];
-
-        if (g->fd < 0) {
-            *g = (struct guest){.fd = fd};
-            if (host_epoll_ctl(g_owner.calls_epoll, EPOLL_CTL_ADD, fd, EPOLLIN, DATA_GUEST | i) <
-                0) {
-                guest_free(g);
-            }
-            return;
-        }
-    }
-    /* All places taken by connections that say nothing: the oldest place gives way, so that they
-     * cannot keep a child out for ever. */
-    guest_free(&g_owner.guests[fd % (int)GUESTS_MAX]);
-    (void)host_close(fd);
-}
-
-/* The first bytes of a connection: which member's key will open the rest. */
-static int read_greeting(struct guest *g)
-{
-    struct member *m;
-    int64_t n = host_recvfrom(g->fd, (uint8_t *)&g->greeting + g->have,
-                              sizeof(g->greeting) - g->have, MSG_DONTWAIT, NULL, NULL);
-
-    if (n <= 0) {
-        return n == -EAGAIN || n == -EINTR ? 0 : -ECONNABORTED;
-    }
-    g->have += (size_t)n;
-    if (g->have < sizeof(g->greeting)) {
-        return 0;
-    }
-    if (g->greeting.magic != GREETING_MAGIC || g->greeting.which > GREETING_EVENTS ||
-        g->greeting.reserved != 0) {
-        return -EBADMSG;
-    }
-    m = member_find(g->greeting.member);
-    if (m == NULL) {
-        return -EBADMSG;
-    }
-    g->member = m;
-    return channel_init(&g->channel, m->key,
-                        g->greeting.which == GREETING_CALLS ? LABEL_CALLS : LABEL_EVENTS,
-                        CHANNEL_ROLE_A, &channel_io_host, channel_host_ctx(g->fd));
-}
-
-/* The hello opened: the connection becomes the member's, unless it has one already. */
-static int admit(struct guest *g)
-{
-    const bool calls = g->greeting.which == GREETING_CALLS;
-    const struct channel_part hello = {.p = HELLO, .size = HELLO_SIZE};
-    struct member *m = g->member;
-    struct channel *to = calls ? &m->calls : &m->events;
-    uint32_t *have = calls ? &m->have_calls : &m->have_events;
-    int r = 0;
-
-    mutex_lock(&g_owner.lock);
-    if (to->io != NULL || m->gone != 0) {
-        r = -EALREADY;
-    } else {
-        *to = g->channel;
-        g->channel.io = NULL;
-    }
-    mutex_unlock(&g_owner.lock);
-    if (r < 0) {
-        return r;
-    }
-    (void)host_epoll_ctl(g_owner.calls_epoll, EPOLL_CTL_DEL, g->fd, 0, 0);
-    g->fd = -1; /* its channel has it */
-    g->member = NULL;
-    r = channel_post(to, &hello, 1);
-    __atomic_store_n(have, 1, __ATOMIC_RELEASE);
-    if (r == 0) {
-        r = host_epoll_ctl(calls ? g_owner.calls_epoll : g_owner.events_epoll, EPOLL_CTL_ADD,
-                           (int)(intptr_t)to->ctx, EPOLLIN, m->id);
-    }
-    if (r < 0) {
-        member_end(m);
-    } else if (calls && channel_buffered(to)) {
-        serve_ready(m->id);
-    }
-    member_put(m);
-    return 0;
-}
-
-static void guest_ready(uint64_t place)
-{
-    struct guest *g = &g_owner.guests[place];
-    uint8_t *p = NULL;
-    size_t size = 0;
-    int r = 0;
-
-    if (place >= GUESTS_MAX || g->fd < 0) {
-        return;
-    }
-    if (g->channel.io == NULL) {
-        r = read_greeting(g);
-    }
-    if (r == 0 && g->channel.io != NULL) {
-        r = channel_receive(&g->channel, CHANNEL_NOWAIT, &p, &size);
-        if (r == 1) {
-            r = size == HELLO_SIZE && __builtin_memcmp(p, HELLO, HELLO_SIZE) == 0 ? admit(g)
-                                                                                  : -EBADMSG;
-        } else if (r == -EAGAIN) {
-            r = 0;
-        } else if (r == 0) {
-            r = -ECONNABORTED;
-        }
-    }
-    if (r < 0) {
-        guest_free(g);
-    }
-}
-
 /* ---- service threads ---- */
 
 static bool handle(uint64_t data, bool calls)
@@ -649,14 +324,14 @@ static bool handle(uint64_t data, bool calls)
     }
     if (data <= UINT32_MAX) {
         if (calls) {
-            serve_ready((uint32_t)data);
+            owner_serve_ready((uint32_t)data);
         } else {
             hear_ready((uint32_t)data);
         }
     } else if (calls && data == DATA_LISTENER) {
-        accept_guest();
+        guests_accept();
     } else if (calls && data - DATA_GUEST < GUESTS_MAX) {
-        guest_ready(data - DATA_GUEST);
+        guests_ready(data - DATA_GUEST);
     }
     return true;
 }
@@ -745,10 +420,7 @@ static void owner_close(struct owner *o)
     close_fd(&o->calls_epoll);
     close_fd(&o->events_epoll);
     close_fd(&o->stop_fd);
-    if (o->guests != NULL) {
-        kpages_free(o->guests, GUESTS_PAGES);
-        o->guests = NULL;
-    }
+    guests_close();
     if (o->answer != NULL) {
         kpages_free(o->answer, ANSWER_PAGES);
         o->answer = NULL;
@@ -776,13 +448,10 @@ static int start_locked(struct owner *o)
     if (r < 0) {
         return r;
     }
-    o->guests = kpages_alloc(GUESTS_PAGES);
     o->answer = kpages_alloc(ANSWER_PAGES);
-    if (o->guests == NULL || o->answer == NULL) {
-        return -ENOMEM;
-    }
-    for (uint32_t i = 0; i < GUESTS_MAX; i++) {
-        o->guests[i] = (struct guest){.fd = -1};
+    r = o->answer == NULL ? -ENOMEM : guests_open();
+    if (r < 0) {
+        return r;
     }
     o->running = 2;
     r = service_start(serve_calls, NULL);
@@ -955,9 +624,7 @@ void owner_reset(void)
     }
     stop_threads(o);
     work_reset();
-    for (uint32_t i = 0; i < GUESTS_MAX; i++) {
-        guest_free(&o->guests[i]);
-    }
+    guests_drop();
     while (!list_empty(&o->members)) {
         struct member *m = list_entry(o->members.next, struct member, node);
 
@@ -991,16 +658,7 @@ void owner_after_fork(void)
     if (o->listener < 0) {
         return;
     }
-    for (uint32_t i = 0; i < GUESTS_MAX; i++) {
-        struct guest *g = &o->guests[i];
-
-        if (g->fd >= 0 && g->channel.io != NULL) {
-            channel_destroy(&g->channel);
-        } else if (g->fd >= 0) {
-            (void)host_close(g->fd);
-        }
-        *g = (struct guest){.fd = -1};
-    }
+    guests_after_fork();
     while (!list_empty(&o->members)) {
         forget_member(list_entry(o->members.next, struct member, node));
     }

@@ -2,9 +2,10 @@
 /* Copyright 2026 The nacre authors */
 #pragma once
 
-/* Between remote_fs.c and remote_lower.c: a member's inode. */
+/* Between remote_fs.c, remote_data.c and remote_lower.c: a member's inode. */
 
 #include "libos/family/remote.h"
+#include "libos/family/rpc.h"
 
 struct rinode {
     struct inode inode;
@@ -44,6 +45,23 @@ bool rinode_try_get(struct rinode *r);
                              struct wire_attr *ret);
 /* Gives an inode without a handle this one, or hands the grant back when it has got one. */
 void rinode_set_handle(struct rinode *r, uint32_t handle);
+/* A request of several parts whose answer is a number only. */
+[[nodiscard]] int remote_ask_parts(uint32_t op, const struct channel_part *parts, size_t count);
+
+/* ---- remote_data.c: operations of struct inode_ops ---- */
+
+[[nodiscard]] int64_t remote_read(struct inode *inode, struct iter *to, uint64_t offset);
+[[nodiscard]] int64_t remote_write(struct inode *inode, struct iter *from, uint64_t *offset,
+                                   bool append);
+[[nodiscard]] int remote_fallocate(struct inode *inode, int mode, uint64_t offset, uint64_t size);
+[[nodiscard]] int64_t remote_seek_data(struct inode *inode, uint64_t offset, bool hole);
+[[nodiscard]] int remote_fsync(struct inode *inode, bool data_only);
+[[nodiscard]] int64_t remote_getxattr(struct inode *inode, const char *name, void *dst,
+                                      size_t size);
+[[nodiscard]] int64_t remote_listxattr(struct inode *inode, char *dst, size_t size);
+[[nodiscard]] int remote_setxattr(struct inode *inode, const char *name, const void *src,
+                                  size_t size, int flags);
+[[nodiscard]] int remote_removexattr(struct inode *inode, const char *name);
 
 /* ---- remote_lower.c ---- */
 

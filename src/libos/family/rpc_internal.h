@@ -66,8 +66,8 @@ extern family_listener g_family_listeners[FAMILY_EVENT_COUNT];
 
 /* ---- one call that is being served ---- */
 
-/* Kept calls are on their member's list. Under the owner's `replies` lock but for the first word.
- */
+/* Kept calls are on their member's list. Under g_replies (owner_replies.c) but for the first
+ * word. */
 struct family_reply {
     struct refcount refs;
     uint32_t id;

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The nacre authors */
+
+/*
+ * Connections on their way to be a member's: a greeting in clear names the member, a hello under
+ * its key proves it. The owner's calling thread does it all; there are so many places and no more.
+ */
+
+#include "libos/family/owner_internal.h"
+#include "libos/host/host.h"
+#include "libos/mm/kmem.h"
+
+#include <linux/eventpoll.h>
+
+#define MSG_DONTWAIT 0x40
+
+/* A connection before its hello. */
+struct guest {
+    int fd; /* -1: free place */
+    struct greeting greeting;
+    size_t have;
+    struct member *member; /* a reference, once the greeting named it */
+    struct channel channel;
+};
+
+#define GUESTS_PAGES ((GUESTS_MAX * sizeof(struct guest) + NACRE_PAGE_SIZE - 1) >> NACRE_PAGE_SHIFT)
+
+static struct guest *g_guests; /* GUESTS_MAX places, while the owner listens */
+
+static void guest_free(struct guest *g)
+{
+    if (g->fd < 0) {
+        return;
+    }
+    (void)host_epoll_ctl(g_owner.calls_epoll, EPOLL_CTL_DEL, g->fd, 0, 0);
+    if (g->channel.io != NULL) {
+        channel_destroy(&g->channel); /* closes the descriptor */
+    } else {
+        (void)host_close(g->fd);
+    }
+    member_put(g->member);
+    *g = (struct guest){.fd = -1};
+}
+
+void guests_accept(void)
+{
+    int fd = host_accept(g_owner.listener, NULL, NULL, SOCK_NONBLOCK);
+
+    if (fd < 0) {
+        return;
+    }
+    for (uint32_t i = 0; i < GUESTS_MAX; i++) {
+        struct guest *g = &g_guests[i];
+
+        if (g->fd < 0) {
+            *g = (struct guest){.fd = fd};
+            if (host_epoll_ctl(g_owner.calls_epoll, EPOLL_CTL_ADD, fd, EPOLLIN, DATA_GUEST | i) <
+                0) {
+                guest_free(g);
+            }
+            return;
+        }
+    }
+    /* All places taken by connections that say nothing: the oldest place gives way, so that they
+     * cannot keep a child out for ever. */
+    guest_free(&g_guests[fd % (int)GUESTS_MAX]);
+    (void)host_close(fd);
+}
+
+/* The first bytes of a connection: which member's key will open the rest. */
+static int read_greeting(struct guest *g)
+{
+    struct member *m;
+    int64_t n = host_recvfrom(g->fd, (uint8_t *)&g->greeting + g->have,
+                              sizeof(g->greeting) - g->have, MSG_DONTWAIT, NULL, NULL);
+
+    if (n <= 0) {
+        return n == -EAGAIN || n == -EINTR ? 0 : -ECONNABORTED;
+    }
+    g->have += (size_t)n;
+    if (g->have < sizeof(g->greeting)) {
+        return 0;
+    }
+    if (g->greeting.magic != GREETING_MAGIC || g->greeting.which > GREETING_EVENTS ||
+        g->greeting.reserved != 0) {
+        return -EBADMSG;
+    }
+    m = member_find(g->greeting.member);
+    if (m == NULL) {
+        return -EBADMSG;
+    }
+    g->member = m;
+    return channel_init(&g->channel, m->key,
+                        g->greeting.which == GREETING_CALLS ? LABEL_CALLS : LABEL_EVENTS,
+                        CHANNEL_ROLE_A, &channel_io_host, channel_host_ctx(g->fd));
+}
+
+/* The hello opened: the connection becomes the member's, unless it has one already. */
+static int admit(struct guest *g)
+{
+    const bool calls = g->greeting.which == GREETING_CALLS;
+    const struct channel_part hello = {.p = HELLO, .size = HELLO_SIZE};
+    struct member *m = g->member;
+    struct channel *to = calls ? &m->calls : &m->events;
+    uint32_t *have = calls ? &m->have_calls : &m->have_events;
+    int r = 0;
+
+    mutex_lock(&g_owner.lock);
+    if (to->io != NULL || m->gone != 0) {
+        r = -EALREADY;
+    } else {
+        *to = g->channel;
+        g->channel.io = NULL;
+    }
+    mutex_unlock(&g_owner.lock);
+    if (r < 0) {
+        return r;
+    }
+    (void)host_epoll_ctl(g_owner.calls_epoll, EPOLL_CTL_DEL, g->fd, 0, 0);
+    g->fd = -1; /* its channel has it */
+    g->member = NULL;
+    r = channel_post(to, &hello, 1);
+    __atomic_store_n(have, 1, __ATOMIC_RELEASE);
+    if (r == 0) {
+        r = host_epoll_ctl(calls ? g_owner.calls_epoll : g_owner.events_epoll, EPOLL_CTL_ADD,
+                           (int)(intptr_t)to->ctx, EPOLLIN, m->id);
+    }
+    if (r < 0) {
+        member_end(m);
+    } else if (calls && channel_buffered(to)) {
+        owner_serve_ready(m->id);
+    }
+    member_put(m);
+    return 0;
+}
+
+void guests_ready(uint64_t place)
+{
+    struct guest *g = &g_guests[place];
+    uint8_t *p = NULL;
+    size_t size = 0;
+    int r = 0;
+
+    if (place >= GUESTS_MAX || g->fd < 0) {
+        return;
+    }
+    if (g->channel.io == NULL) {
+        r = read_greeting(g);
+    }
+    if (r == 0 && g->channel.io != NULL) {
+        r = channel_receive(&g->channel, CHANNEL_NOWAIT, &p, &size);
+        if (r == 1) {
+            r = size == HELLO_SIZE && __builtin_memcmp(p, HELLO, HELLO_SIZE) == 0 ? admit(g)
+                                                                                  : -EBADMSG;
+        } else if (r == -EAGAIN) {
+            r = 0;
+        } else if (r == 0) {
+            r = -ECONNABORTED;
+        }
+    }
+    if (r < 0) {
+        guest_free(g);
+    }
+}
+
+int guests_open(void)
+{
+    g_guests = kpages_alloc(GUESTS_PAGES);
+    if (g_guests == NULL) {
+        return -ENOMEM;
+    }
+    for (uint32_t i = 0; i < GUESTS_MAX; i++) {
+        g_guests[i] = (struct guest){.fd = -1};
+    }
+    return 0;
+}
+
+void guests_drop(void)
+{
+    for (uint32_t i = 0; i < GUESTS_MAX; i++) {
+        guest_free(&g_guests[i]);
+    }
+}
+
+void guests_after_fork(void)
+{
+    for (uint32_t i = 0; i < GUESTS_MAX; i++) {
+        struct guest *g = &g_guests[i];
+
+        if (g->fd >= 0 && g->channel.io != NULL) {
+            channel_destroy(&g->channel);
+        } else if (g->fd >= 0) {
+            (void)host_close(g->fd);
+        }
+        *g = (struct guest){.fd = -1};
+    }
+}
+
+void guests_close(void)
+{
+    if (g_guests != NULL) {
+        kpages_free(g_guests, GUESTS_PAGES);
+        g_guests = NULL;
+    }
+}
