@@ -27,7 +27,7 @@ MODULES = ("test_os test_posix test_io test_fileio test_mmap test_threading test
            "test_select test_selectors test_epoll test_poll test_socket test_ssl test_time test_tempfile "
            "test_stat test_glob test_pathlib test_shutil test_zipfile test_json test_ctypes "
            "test_asyncio").split()  # Debian's package has no test_sqlite3: py/sqlite.py stands for it
-PROCESS_MODULES = "test_fork1 test_wait3 test_wait4 test_popen test_pty".split()
+PROCESS_MODULES = "test_fork1 test_wait3 test_wait4 test_popen test_pty test_subprocess".split()
 CASE_SECONDS = 60     # without a line from the driver: the case hangs
 MODULE_SECONDS = 900
 RESTARTS = 8          # processes per module that may hang or die
