@@ -23,7 +23,7 @@ static void files(void)
 {
     static char buf[65536];
     struct stat st;
-    int fd = (int)SYS(open, "/host/some/file", O_RDONLY, 0);
+    int fd = (int)SYS(open, "/host/some/file", O_RDONLY | O_NONBLOCK, 0);
 
     if (fd >= 0) {
         (void)SYS(read, fd, buf, sizeof(buf));
