@@ -76,9 +76,10 @@ int main(void)
     pthread_create(&t, NULL, waiter, NULL);
     usleep(30000);
     printf("waits %d\n", !g_got);
-    SHOW(close(b));
+    int closed = close(b); /* printed once the other thread cannot print as well */
+
     pthread_join(t, NULL);
-    printf("got it %d\n", g_got);
+    printf("close(b) %d, got it %d\n", closed, g_got);
     SHOW(close(d));
     b = open("f", O_RDWR);
     probe(b, 0, 0);

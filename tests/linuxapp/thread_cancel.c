@@ -7,10 +7,11 @@
 #include <unistd.h>
 
 static int cleaned;
+static int ready; /* threads that stand where they are to be cancelled, or just before */
 
 static void cleanup(void *arg)
 {
-    cleaned += *(int *)arg;
+    __atomic_add_fetch(&cleaned, *(int *)arg, __ATOMIC_SEQ_CST);
 }
 
 static void *blocked(void *arg)
@@ -19,6 +20,7 @@ static void *blocked(void *arg)
     char c;
 
     pthread_cleanup_push(cleanup, &one);
+    __atomic_add_fetch(&ready, 1, __ATOMIC_SEQ_CST);
     (void)!read(*(int *)arg, &c, 1);
     pthread_cleanup_pop(0);
     return NULL;
@@ -30,6 +32,7 @@ static void *computing(void *arg)
 
     pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, NULL);
     pthread_cleanup_push(cleanup, &ten);
+    __atomic_add_fetch(&ready, 1, __ATOMIC_SEQ_CST);
     for (volatile unsigned long i = 0;; i++) {
     }
     pthread_cleanup_pop(0);
@@ -49,7 +52,9 @@ int main(void)
     }
     pthread_create(&a, NULL, blocked, &fds[0]);
     pthread_create(&b, NULL, computing, NULL);
-    nanosleep(&pause, NULL);
+    while (__atomic_load_n(&ready, __ATOMIC_SEQ_CST) < 2) {
+        nanosleep(&pause, NULL);
+    }
     printf("cancel %d %d\n", pthread_cancel(a), pthread_cancel(b));
     pthread_join(a, &r);
     printf("blocked was cancelled %d\n", r == PTHREAD_CANCELED);
