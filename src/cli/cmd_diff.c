@@ -67,18 +67,6 @@ static json_t *flag_words(uint64_t flags)
     return list;
 }
 
-static json_t *name_list(const struct manifest *m)
-{
-    struct cursor c = m->names;
-    json_t *list = json_array();
-    const char *name;
-
-    while (manifest_next_name(&c, &name) > 0) {
-        (void)json_array_append_new(list, json_string(name));
-    }
-    return list;
-}
-
 static json_t *mount_list(const struct manifest *m)
 {
     struct cursor c = m->mounts;
@@ -129,7 +117,8 @@ static void compare_measured(struct diff *d)
         add(d, "flags", true, flag_words(a->flags), flag_words(b->flags),
             "the kinds of protection differ");
     }
-    compare_lists(d, "host environment", name_list(&d->a->manifest), name_list(&d->b->manifest),
+    compare_lists(d, "host environment", manifest_names_json(&d->a->manifest),
+                  manifest_names_json(&d->b->manifest),
                   "the host may set different variables (--allow-env)");
     compare_lists(d, "host paths", mount_list(&d->a->manifest), mount_list(&d->b->manifest),
                   "the host serves different paths (--host-path)");

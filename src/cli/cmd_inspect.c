@@ -20,18 +20,6 @@ static const char *result_text(enum image_result r)
     return r == RESULT_GOOD ? "good" : r == RESULT_BAD ? "BAD" : "not checked";
 }
 
-static json_t *names_json(const struct image_facts *f)
-{
-    struct cursor c = f->manifest.names;
-    json_t *list = json_array();
-    const char *name;
-
-    while (manifest_next_name(&c, &name) > 0) {
-        (void)json_array_append_new(list, json_string(name));
-    }
-    return list;
-}
-
 static json_t *mounts_json(const struct image_facts *f)
 {
     struct cursor c = f->manifest.mounts;
@@ -85,13 +73,14 @@ static int print_json(const struct image_facts *f)
         hex_json(h->sealed_root, h->flags & MANIFEST_SEALED_ROOT), "agent",
         hex_json(h->agent, h->flags & MANIFEST_AGENT), "cas_key",
         hex_json(h->cas_key, h->flags & MANIFEST_CAS_KEY), "session_hash",
-        hex_json(h->session, h->flags & MANIFEST_SESSION), "host_environment", names_json(f),
-        "host_paths", mounts_json(f), "host_below", (int)((h->flags & MANIFEST_HOST_BELOW) != 0),
-        "host_trusted", (int)((h->flags & MANIFEST_HOST_TRUSTED) != 0), "config_id", f->config_id,
-        "cas", f->cas, "ports", f->ports, "sealed_bytes", (json_int_t)f->sealed_size,
-        "unprotected_layers", (json_int_t)f->below_count, "unprotected_bytes",
-        (json_int_t)f->below_size, "enclave_bytes", (json_int_t)f->libos_size, "agent_bytes",
-        (json_int_t)f->agent_size, "measured_bytes", (json_int_t)f->measured.size);
+        hex_json(h->session, h->flags & MANIFEST_SESSION), "host_environment",
+        manifest_names_json(&f->manifest), "host_paths", mounts_json(f), "host_below",
+        (int)((h->flags & MANIFEST_HOST_BELOW) != 0), "host_trusted",
+        (int)((h->flags & MANIFEST_HOST_TRUSTED) != 0), "config_id", f->config_id, "cas", f->cas,
+        "ports", f->ports, "sealed_bytes", (json_int_t)f->sealed_size, "unprotected_layers",
+        (json_int_t)f->below_count, "unprotected_bytes", (json_int_t)f->below_size, "enclave_bytes",
+        (json_int_t)f->libos_size, "agent_bytes", (json_int_t)f->agent_size, "measured_bytes",
+        (json_int_t)f->measured.size);
     char *text = j == NULL ? NULL : json_dumps(j, JSON_INDENT(2));
 
     json_decref(j);

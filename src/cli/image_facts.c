@@ -308,3 +308,15 @@ const char *image_facts_verdict(const struct image_facts *f)
     return "sealed: every file is encrypted and measured, and opens to the pinned CAS's sessions "
            "alone";
 }
+
+json_t *manifest_names_json(const struct manifest *m)
+{
+    struct cursor c = m->names;
+    json_t *list = json_array();
+    const char *name;
+
+    while (manifest_next_name(&c, &name) > 0) {
+        (void)json_array_append_new(list, json_string(name));
+    }
+    return list;
+}

@@ -60,3 +60,6 @@ bool image_facts_good(const struct image_facts *f);
 
 /* One line for people: what protection is to be had from this image. */
 const char *image_facts_verdict(const struct image_facts *f);
+
+/* The names of the host environment that the manifest lets in, as a list. */
+json_t *manifest_names_json(const struct manifest *m);

@@ -451,28 +451,6 @@ static int remote_readlink(struct inode *inode, char *dst, size_t size)
 
 /* ---- attributes ---- */
 
-static void fill_stat(struct inode *inode, struct kstat *ret)
-{
-    mutex_lock(&inode->lock);
-    *ret = (struct kstat){
-        .dev = inode->sb->dev,
-        .ino = inode->ino,
-        .rdev = inode->rdev,
-        .size = inode->size,
-        .blksize = NACRE_PAGE_SIZE,
-        .blocks = inode->blocks,
-        .mode = inode->mode,
-        .nlink = inode->nlink,
-        .uid = inode->uid,
-        .gid = inode->gid,
-        .atime = inode->atime,
-        .mtime = inode->mtime,
-        .ctime = inode->ctime,
-        .btime = inode->btime,
-    };
-    mutex_unlock(&inode->lock);
-}
-
 int rinode_refresh(struct rinode *r)
 {
     struct wire_attr a;
@@ -495,7 +473,9 @@ static int remote_getattr(struct inode *inode, struct kstat *ret)
     int r = rinode_untouched(rinode_of(inode)) ? 0 : rinode_refresh(rinode_of(inode));
 
     if (r == 0) {
-        fill_stat(inode, ret);
+        mutex_lock(&inode->lock);
+        inode_stat(inode, ret);
+        mutex_unlock(&inode->lock);
     }
     return r;
 }

@@ -48,12 +48,8 @@ void inode_put(struct inode *inode)
     }
 }
 
-int inode_getattr(struct inode *inode, struct kstat *ret)
+void inode_stat(const struct inode *inode, struct kstat *ret)
 {
-    if (inode->ops->getattr != NULL) {
-        return inode->ops->getattr(inode, ret);
-    }
-    mutex_lock(&inode->lock);
     *ret = (struct kstat){
         .dev = inode->sb->dev,
         .ino = inode->ino,
@@ -70,6 +66,26 @@ int inode_getattr(struct inode *inode, struct kstat *ret)
         .ctime = inode->ctime,
         .btime = inode->btime,
     };
+}
+
+void inode_adopt_stat(struct inode *inode, const struct kstat *st)
+{
+    inode->size = st->size;
+    inode->blocks = st->blocks;
+    inode->nlink = st->nlink;
+    inode->atime = st->atime;
+    inode->mtime = st->mtime;
+    inode->ctime = st->ctime;
+    inode->btime = st->btime;
+}
+
+int inode_getattr(struct inode *inode, struct kstat *ret)
+{
+    if (inode->ops->getattr != NULL) {
+        return inode->ops->getattr(inode, ret);
+    }
+    mutex_lock(&inode->lock);
+    inode_stat(inode, ret);
     mutex_unlock(&inode->lock);
     return 0;
 }

@@ -190,6 +190,11 @@ void inode_put(struct inode *inode); /* NULL is fine */
 void inode_destroy(struct inode *inode);
 
 int inode_getattr(struct inode *inode, struct kstat *ret);
+/* What the inode itself has, under its lock: for getattr operations. */
+void inode_stat(const struct inode *inode, struct kstat *ret);
+/* Size, links and times of another inode, for one that nobody else has yet; the rest is
+ * inode_init's. */
+void inode_adopt_stat(struct inode *inode, const struct kstat *st);
 int inode_setattr(struct inode *inode, const struct iattr *attr);
 /* What setattr of an in-memory file system does with everything except ATTR_SIZE. */
 void inode_setattr_copy(struct inode *inode, const struct iattr *attr);

@@ -334,22 +334,7 @@ static int hostfs_getattr(struct inode *inode, struct kstat *ret)
     if (r == 0) {
         hostfs_take_stat(h, &st);
     }
-    *ret = (struct kstat){
-        .dev = inode->sb->dev,
-        .ino = inode->ino,
-        .rdev = inode->rdev,
-        .size = inode->size,
-        .blksize = NACRE_PAGE_SIZE,
-        .blocks = inode->blocks,
-        .mode = inode->mode,
-        .nlink = inode->nlink,
-        .uid = inode->uid,
-        .gid = inode->gid,
-        .atime = inode->atime,
-        .mtime = inode->mtime,
-        .ctime = inode->ctime,
-        .btime = inode->btime,
-    };
+    inode_stat(inode, ret);
     mutex_unlock(&inode->lock);
     return r == -ENOENT ? 0 : r; /* removed but open or watched: what we last knew */
 }

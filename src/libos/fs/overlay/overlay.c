@@ -59,13 +59,7 @@ static int wrap(struct ovl_super *s, struct inode *lower, struct inode **ret)
         return -ENOMEM;
     }
     o->lower = inode_get(lower);
-    o->inode.size = st.size;
-    o->inode.blocks = st.blocks;
-    o->inode.nlink = st.nlink;
-    o->inode.atime = st.atime;
-    o->inode.mtime = st.mtime;
-    o->inode.ctime = st.ctime;
-    o->inode.btime = st.btime;
+    inode_adopt_stat(&o->inode, &st);
     o->next = *bucket_of(s, lower);
     *bucket_of(s, lower) = o;
     *ret = &o->inode;

@@ -79,13 +79,7 @@ static int pair(struct union_super *s, struct inode *above, struct inode *below,
     }
     inode_init(&u->inode, s->sb, &g_union_ops, above != NULL ? st.ino : below_ino(st.ino),
                &(struct inode_new){.mode = st.mode, .uid = st.uid, .gid = st.gid, .rdev = st.rdev});
-    u->inode.size = st.size;
-    u->inode.blocks = st.blocks;
-    u->inode.nlink = st.nlink;
-    u->inode.atime = st.atime;
-    u->inode.mtime = st.mtime;
-    u->inode.ctime = st.ctime;
-    u->inode.btime = st.btime;
+    inode_adopt_stat(&u->inode, &st);
     u->above = above != NULL ? inode_get(above) : NULL;
     u->below = below != NULL ? inode_get(below) : NULL;
     u->next = *bucket_of(s, key);
