@@ -369,7 +369,8 @@ static int connect_to(const struct family_ticket *t)
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 
     family_address(t->name, &address);
-    assert_int_equal(connect(fd, (const struct sockaddr *)(const void *)&address, sizeof(address)), 0);
+    assert_int_equal(connect(fd, (const struct sockaddr *)(const void *)&address, sizeof(address)),
+                     0);
     return fd;
 }
 
