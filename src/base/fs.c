@@ -157,6 +157,22 @@ static int publish(const char *tmp, const char *path, bool replace)
     return 0;
 }
 
+/* A device or a pipe is written to: a file put in its place would take it from everybody, and root
+ * may do that to /dev/null. 1 when path was such a thing. */
+static int write_special(const char *path, const void *data, size_t size, struct error **err)
+{
+    _cleanup_close_ int fd = -1;
+    struct stat st;
+    int r;
+
+    if (stat(path, &st) < 0 || S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) {
+        return 0;
+    }
+    fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    r = fd < 0 ? -errno : write_all(fd, data, size);
+    return r < 0 ? error_set_errno(err, -r, "cannot write %s", path) : 1;
+}
+
 static int write_file(const char *path, const void *data, size_t size, unsigned mode, bool replace,
                       struct error **err)
 {
@@ -167,6 +183,10 @@ static int write_file(const char *path, const void *data, size_t size, unsigned 
     if (strcmp(path, "-") == 0) {
         r = write_all(STDOUT_FILENO, data, size);
         return r < 0 ? error_set_errno(err, -r, "cannot write to standard output") : 0;
+    }
+    r = replace ? write_special(path, data, size, err) : 0;
+    if (r != 0) {
+        return r < 0 ? r : 0;
     }
     if (asprintf(&tmp, "%s.XXXXXX", path) < 0) {
         tmp = NULL;

@@ -28,9 +28,14 @@ int img_out_open(struct img_out *out, const char *path, uint64_t size, unsigned 
                  struct error **err)
 {
     struct img_out o = {.path = strdup(path), .fd = -1};
+    struct stat st;
 
     if (o.path == NULL) {
         return error_set_errno(err, ENOMEM, "writing %s", path);
+    }
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) {
+        free(o.path); /* root could replace even /dev/null */
+        return error_set(err, EINVAL, "%s is a device or a pipe; name another output", path);
     }
     o.fd = open_unnamed(path, mode);
     if (o.fd < 0) {

@@ -82,7 +82,7 @@ class Trace(unittest.TestCase):
 
     def test_service_is_asked_to_stop(self):
         image(self.dir + "/image", cmd=["/bin/sh", "-c", "read x < /data/a; exec sleep 1000"])
-        self.assertIn("--dir=/data", self.trace(0, "--for", "1", "oci:image")[0])
+        self.assertIn("--dir=/data", self.trace(0, "--for", "4", "oci:image")[0])
 
     def test_failures(self):
         image(self.dir + "/image")

@@ -98,8 +98,10 @@ class Process:
         self.stats_path = stats
         with open(self.out_path, "wb") as out, open(self.err_path, "wb") as err:
             # no core files of programs that are ended on purpose
-            self.popen = subprocess.Popen(argv, env=env, cwd=cwd, stdin=stdin, stdout=out, stderr=err,
-                                          start_new_session=True)
+            # whoever runs the tests under nohup ignores SIGHUP, and so would the program
+            self.popen = subprocess.Popen(
+                argv, env=env, cwd=cwd, stdin=stdin, stdout=out, stderr=err, start_new_session=True,
+                preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL))
 
     def read(self, path):
         with open(path, "rb") as f:

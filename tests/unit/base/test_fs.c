@@ -3,8 +3,10 @@
 #include "unit.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/fs.h"
@@ -69,6 +71,34 @@ static void test_fs_write_new_never_replaces(void **state)
     assert_int_equal(unlink(path), 0); /* rmdir in teardown fails if a temporary file stayed */
 }
 
+/* As root, a file put in the place of /dev/null would take it from everybody. */
+static void test_fs_write_to_a_device_leaves_it_there(void **state)
+{
+    char path[] = "/tmp/nacre-fs-XXXXXX";
+    char fifo[sizeof(path) + 8];
+    char got[8] = {0};
+    struct stat st;
+    int fd;
+
+    assert_non_null(mkdtemp(path));
+    (void)snprintf(fifo, sizeof(fifo), "%s/fifo", path);
+    assert_int_equal(mkfifo(fifo, 0600), 0);
+    fd = open(fifo, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(fs_write_file_atomic(fifo, "bytes", 5, 0600, NULL), 0);
+    assert_int_equal(read(fd, got, sizeof(got)), 5);
+    assert_memory_equal(got, "bytes", 5);
+    assert_int_equal(lstat(fifo, &st), 0);
+    assert_true(S_ISFIFO(st.st_mode));
+    assert_int_equal(fs_write_file_new(fifo, "bytes", 5, 0600, NULL), -EEXIST);
+    (void)close(fd);
+    (void)unlink(fifo);
+    (void)rmdir(path);
+    assert_int_equal(fs_write_file_atomic("/dev/full", "bytes", 5, 0600, NULL), -ENOSPC);
+    assert_int_equal(stat("/dev/full", &st), 0);
+    assert_true(S_ISCHR(st.st_mode));
+}
+
 static void test_fs_map_file_shows_its_bytes_and_refuses_what_is_none(void **state)
 {
     _cleanup_fs_mapping_ struct fs_mapping m = {};
@@ -98,6 +128,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_fs_write_then_read_returns_the_bytes_and_mode),
         cmocka_unit_test(test_fs_write_new_never_replaces),
+        cmocka_unit_test(test_fs_write_to_a_device_leaves_it_there),
         cmocka_unit_test(test_fs_map_file_shows_its_bytes_and_refuses_what_is_none),
         cmocka_unit_test(test_fs_missing_file_and_directory_say_which),
     };
