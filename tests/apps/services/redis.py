@@ -163,6 +163,37 @@ def check_save(side, box):
     return seen
 
 
+# A supervisor: the file is in the family's file system, which outlives the member that ends.
+SUPERVISOR = """
+run() { redis-server --port $1 --bind 127.0.0.1 --save '' --appendonly yes --appendfsync always --dir "$2" & }
+run "$@"; wait $!; echo "first ended with $?"
+run "$@"; trap "kill -TERM $!" TERM; server=$!; wait $server; wait $server; echo "second ended with $?"
+"""
+
+
+def check_restart(side, box):
+    """Ended without a snapshot and started again beside its parent: everything that was acknowledged is there."""
+    port = free_port()
+    server = side.start(["bash", "-c", SUPERVISOR, "bash", str(port), box.path], ready=port)
+    c = Client(port)
+    for i in range(300):
+        c.call("SET", f"k{i}", "v" * i)
+    seen = [("rewrite", c.call("BGREWRITEAOF"))]
+    wait_for(c, "persistence", b"aof_rewrite_in_progress", b"0")
+    seen.append(("after it", [c.call("INCR", "n") for _ in range(50)]))
+    c.call("SET", "dying", 1)
+    c.socket.sendall(Client.encode("SHUTDOWN", "NOSAVE", "NOW", "FORCE"))
+    server.wait_until(b"first ended with")
+    server.wait_until(port)
+    c.close()
+    c = Client(port)
+    wait_for(c, "persistence", b"loading", b"0")
+    seen.append(("again", c.call("DBSIZE"), c.call("GET", "n"), c.call("GET", "k299"), c.call("GET", "dying")))
+    c.close()
+    seen.append(("exit status", server.stop()))
+    return seen + [x for x in server.out.splitlines() if b" ended with " in x]
+
+
 def benchmark(port, test, pipeline=1, requests=REQUESTS):
     out = subprocess.run(["redis-benchmark", "-p", str(port), "-t", test, "-n", str(requests), "-c", "50",
                           "-P", str(pipeline), "--csv"], stdout=subprocess.PIPE, timeout=120, check=True).stdout.decode()
@@ -188,6 +219,8 @@ CASES = [
          operation="GET, 50 clients"),
     Case("redis-save", "redis-server", PACKAGE, "BGSAVE, appendonly and BGREWRITEAOF in children, DEBUG RELOAD of what they wrote",
          check_save),
+    Case("redis-restart", "redis-server", PACKAGE, "below bash, appendfsync always: BGREWRITEAOF, ended without saving, started again from the same "
+         "directory with all data", check_restart, needs=("bash",)),
     Case("redis-io-threads", "redis-server", PACKAGE, "three I/O threads under redis-benchmark with two", check_threads,
          needs=("redis-benchmark",)),
 ]
