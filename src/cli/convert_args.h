@@ -43,6 +43,7 @@ struct convert_store {
     char *path;  /* of the session file; NULL: none */
     char *aside; /* where an older one went; NULL: there was none */
     bool written;
+    bool held; /* a stop waits: img_leftovers_hold */
 };
 
 /* Checks what can be checked before the work begins. */

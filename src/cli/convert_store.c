@@ -225,7 +225,20 @@ int convert_store_session(void *ctx, const struct pol_session *given, struct err
     if (r == 0 && s->a->cas != NULL) {
         r = upload(s, &session, err);
     }
+    if (r == 0 && s->written) {
+        /* The image gets its name now. A stop in between would take its session, and so its key. */
+        img_leftovers_hold();
+        s->held = true;
+    }
     return r;
+}
+
+static void let_go(struct convert_store *s)
+{
+    if (s->held) {
+        img_leftovers_release();
+        s->held = false;
+    }
 }
 
 void convert_store_keep(struct convert_store *s)
@@ -233,6 +246,7 @@ void convert_store_keep(struct convert_store *s)
     if (s->written) {
         img_leftover_drop(s->path);
     }
+    let_go(s);
     if (s->aside != NULL) {
         fprintf(stderr, "the session that was in %s is in %s now\n", s->path, s->aside);
     }
@@ -246,4 +260,5 @@ void convert_store_undo(struct convert_store *s)
     if (s->aside != NULL) {
         (void)rename(s->aside, s->path);
     }
+    let_go(s);
 }

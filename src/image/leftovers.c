@@ -15,7 +15,7 @@
 #include "base/alloc.h"
 
 /* Globals: a signal concerns the process. */
-static pthread_mutex_t g_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t g_lock = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 static char *g_paths[IMG_LEFTOVERS_MAX];
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
@@ -64,6 +64,16 @@ void img_leftover_drop(const char *path)
             g_paths[i] = NULL;
         }
     }
+    (void)pthread_mutex_unlock(&g_lock);
+}
+
+void img_leftovers_hold(void)
+{
+    (void)pthread_mutex_lock(&g_lock);
+}
+
+void img_leftovers_release(void)
+{
     (void)pthread_mutex_unlock(&g_lock);
 }
 

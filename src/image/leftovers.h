@@ -20,5 +20,10 @@
 void img_leftover_add(const char *path);
 void img_leftover_drop(const char *path);
 
+/* Between these a stop waits, then finds what is noted after them: for what must be named and kept
+ * together. The same thread may add and drop in between. */
+void img_leftovers_hold(void);
+void img_leftovers_release(void);
+
 /* Removes a directory with all it holds, or a file. */
 void img_remove_all(const char *path);
