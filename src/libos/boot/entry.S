@@ -96,9 +96,11 @@ FUNCTION enclave_entry
     je .Lstart
     cmpq $ENTRY_THREAD, %rdi
     jne .Labort
-    cmpl $TP_STATE_READY, %gs:TP_STATE
+    /* In one step: who asked the host for this thread may be taking the slot back (proc/slots.c). */
+    movl $TP_STATE_READY, %eax
+    movl $TP_STATE_RUNNING, %r8d
+    lock cmpxchgl %r8d, %gs:TP_STATE
     jne .Labort
-    movl $TP_STATE_RUNNING, %gs:TP_STATE
     movq %rsp, %gs:TP_URSP
     movq %rbp, %gs:TP_URBP
     movq %rcx, %gs:TP_URET

@@ -52,7 +52,6 @@
 #define LIBOS_STACK_SIZE       0x10000
 #define LIBOS_TRAP_STACK_SIZE  0x4000
 
-/* struct thread, proc/thread.h */
 /* struct thread, proc/thread.h: work comes first. */
 #define THREAD_WORK 0
 
@@ -105,6 +104,7 @@ struct thread_page {
     uint64_t aex_count;
     uint32_t park_seq;     /* trusted twin of *park */
     struct list free_node; /* proc/slots.c */
+    uint32_t starts;       /* how often the host was asked to start a thread here */
     uint8_t xsave[TP_XSAVE_SIZE] _aligned_(1024);
 };
 _Static_assert(sizeof(struct thread_page) == NACRE_PAGE_SIZE, "one page");

@@ -15,8 +15,6 @@
 #include "libos/proc/thread_list.h"
 #include "libos/proc/thread_new.h"
 
-#define START_TRIES 1000
-
 /* Those that run, for fork, which has them all stand still (proc/freeze.h). */
 static struct mutex g_lock;
 static struct list g_services = {&g_services, &g_services};
@@ -75,40 +73,11 @@ void service_run(struct thread *t)
     hostcall_thread_done();
 }
 
-/* A slot whose last thread is not quite gone from the host is left for later. */
-static int start_on_slot(struct thread *t)
+static void prepare(struct thread_page *tp, const void *arg)
 {
-    int r = -EAGAIN;
-
-    for (int i = 0; i < START_TRIES; i++) {
-        struct thread_page *tp;
-
-        r = slots_take(&tp);
-        if (r < 0) {
-            return r;
-        }
-        tp->block = NULL;
-        tp->park = NULL;
-        tp->kstack = tp->enclave_base + tp->measured.stack_top_offset;
-        tp->stack_top = tp->kstack;
-        tp->current = t;
-        tp->mxcsr = 0x1f80;
-        tp->x87_control = 0x37f;
-        t->arch = tp;
-        __atomic_store_n(&tp->state, TP_STATE_READY, __ATOMIC_RELEASE);
-        r = host_thread_create(tp->tcs);
-        if (r == 0) {
-            return 0;
-        }
-        t->arch = NULL;
-        __atomic_store_n(&tp->state, TP_STATE_DONE, __ATOMIC_RELEASE);
-        slots_put(tp);
-        if (r != -EBUSY) {
-            break;
-        }
-        host_yield();
-    }
-    return -EAGAIN;
+    tp->stack_top = tp->kstack;
+    tp->mxcsr = 0x1f80;
+    tp->x87_control = 0x37f;
 }
 
 int service_start(void (*run)(void *arg), void *arg)
@@ -122,7 +91,7 @@ int service_start(void (*run)(void *arg), void *arg)
     t->service = run;
     t->service_arg = arg;
     service_enlist(t);
-    r = start_on_slot(t);
+    r = slots_start(t, prepare, NULL);
     if (r < 0) {
         delist(t);
         thread_put(t);

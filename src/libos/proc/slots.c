@@ -4,6 +4,7 @@
 
 #include "libos/boot/boot.h"
 #include "libos/boot/entry.h"
+#include "libos/host/host.h"
 #include "libos/mm/layout.h"
 #include "libos/mm/page_raw.h"
 
@@ -134,7 +135,8 @@ static int make_slot(struct thread_page **ret)
     return 0;
 }
 
-int slots_take(struct thread_page **ret)
+/* A slot nobody is in. */
+static int take(struct thread_page **ret)
 {
     struct thread_page *found = NULL;
 
@@ -165,4 +167,67 @@ void slots_put(struct thread_page *tp)
     spin_lock(&g_lock);
     list_insert(&g_free, &tp->free_node);
     spin_unlock(&g_lock);
+}
+
+/* The host may start it from now on; the number of this start. */
+static uint32_t make_ready(struct thread_page *tp)
+{
+    uint32_t start;
+
+    spin_lock(&g_lock);
+    start = ++tp->starts;
+    __atomic_store_n(&tp->state, TP_STATE_READY, __ATOMIC_RELEASE);
+    spin_unlock(&g_lock);
+    return start;
+}
+
+/* The host says that it did not start it: now it cannot any more. False when it did (or lies: the
+ * thread is inside, or was, and the slot is somebody else's by now). */
+static bool take_back(struct thread_page *tp, uint32_t start)
+{
+    uint32_t ready = TP_STATE_READY;
+    bool taken;
+
+    spin_lock(&g_lock);
+    taken =
+        tp->starts == start && __atomic_compare_exchange_n(&tp->state, &ready, TP_STATE_DONE, false,
+                                                           __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+    spin_unlock(&g_lock);
+    return taken;
+}
+
+/* How often another slot is tried when the host says that this one's last thread is not quite gone:
+ * threads that just ended need a moment there. */
+#define START_TRIES 1000
+
+int slots_start(struct thread *t, void (*prepare)(struct thread_page *tp, const void *arg),
+                const void *arg)
+{
+    for (int i = 0; i < START_TRIES; i++) {
+        struct thread_page *tp;
+        uint32_t start;
+        int r = take(&tp);
+
+        if (r < 0) {
+            return r;
+        }
+        tp->block = NULL;
+        tp->park = NULL;
+        tp->kstack = tp->enclave_base + tp->measured.stack_top_offset;
+        tp->current = t;
+        t->arch = tp;
+        prepare(tp, arg);
+        start = make_ready(tp);
+        r = host_thread_create(tp->tcs);
+        if (r == 0 || !take_back(tp, start)) {
+            return 0;
+        }
+        t->arch = NULL;
+        slots_put(tp);
+        if (r != -EBUSY) {
+            break;
+        }
+        host_yield();
+    }
+    return -EAGAIN;
 }

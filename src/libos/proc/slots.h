@@ -8,8 +8,12 @@
 #include "libos/boot/thread_page.h"
 
 [[nodiscard]] int slots_init(struct thread_page *first);
-/* A slot nobody is in; -EAGAIN when memory or addresses are used up. */
-[[nodiscard]] int slots_take(struct thread_page **ret);
+/* Has the host start `t` on a slot nobody is in. `prepare` puts into the slot what is its own:
+ * stack pointer and floating point control. -EAGAIN when memory, addresses or the host's threads
+ * are used up. */
+[[nodiscard]] int slots_start(struct thread *t,
+                              void (*prepare)(struct thread_page *tp, const void *arg),
+                              const void *arg);
 /* Gives a slot back. The thread that calls this for its own slot must leave for good right after;
  * the slot is not handed out before its page says TP_STATE_DONE. */
 void slots_put(struct thread_page *tp);

@@ -280,42 +280,10 @@ static void drop_thread(struct thread *t)
     thread_put(t);
 }
 
-/* Has the host start the thread on its slot; another slot if this one's last thread is not quite
- * gone yet: threads that just ended need a moment on the host until their slot is free again. */
-#define START_TRIES 1000
-
-static int start_on_slot(struct thread *t, const struct clone_request *q)
+static void prepare(struct thread_page *tp, const void *arg)
 {
-    int r = -EAGAIN;
-
-    for (int i = 0; i < START_TRIES; i++) {
-        struct thread_page *tp;
-
-        r = slots_take(&tp);
-        if (r < 0) {
-            return r;
-        }
-        tp->block = NULL;
-        tp->park = NULL;
-        tp->kstack = tp->enclave_base + tp->measured.stack_top_offset;
-        tp->current = t;
-        t->arch = tp;
-        prepare_context(tp, q);
-        copy_float_control(tp);
-        __atomic_store_n(&tp->state, TP_STATE_READY, __ATOMIC_RELEASE);
-        r = host_thread_create(tp->tcs);
-        if (r == 0) {
-            return 0;
-        }
-        t->arch = NULL;
-        __atomic_store_n(&tp->state, TP_STATE_DONE, __ATOMIC_RELEASE);
-        slots_put(tp);
-        if (r != -EBUSY) {
-            break;
-        }
-        host_yield();
-    }
-    return -EAGAIN;
+    prepare_context(tp, arg);
+    copy_float_control(tp);
 }
 
 static int64_t clone_thread(const struct clone_request *q)
@@ -343,7 +311,7 @@ static int64_t clone_thread(const struct clone_request *q)
     }
     mutex_unlock(&p->threads_lock);
     if (r == 0) {
-        r = start_on_slot(t, q);
+        r = slots_start(t, prepare, q);
         if (r < 0) {
             mutex_lock(&p->threads_lock);
             leave(p, t);
