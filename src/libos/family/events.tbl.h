@@ -13,6 +13,7 @@
 
 X(process_signal, 132, 132, "pid, siginfo: it has got this signal")
 X(process_child, 4, 4, "pid: something changed with its children")
+X(process_ended, 16, 16, "pid, serial: a process that is watched has ended")
 X(ping, 0, 131064, "for tests and liveness")
 X(ready, 8, 8, "something changed about the object behind a handle")
 X(touched, 24, 24, "an inode of a lower file system is about to change: struct wire_touched")

@@ -6,6 +6,7 @@
 #include "libos/fs/hooks.h"
 #include "libos/lib/strbuf.h"
 #include "libos/libos.h"
+#include "libos/proc/pidfd.h"
 #include "libos/proc/process.h"
 #include "libos/proc/vfork.h"
 
@@ -25,7 +26,13 @@ struct stopped_request {
 } _packed_;
 struct kill_request {
     int32_t caller, target;
+    uint64_t serial;
     struct siginfo_kernel info;
+} _packed_;
+struct watch_request {
+    int32_t pid;
+    uint32_t reserved;
+    uint64_t serial;
 } _packed_;
 struct setpgid_request {
     int32_t caller, pid, pgid;
@@ -41,9 +48,9 @@ struct signal_event {
 } _packed_;
 
 _Static_assert(sizeof(struct pids_new) == 48 && sizeof(struct exit_request) == 24 &&
-                   sizeof(struct pids_wait) == 12 && sizeof(struct kill_request) == 136 &&
+                   sizeof(struct pids_wait) == 20 && sizeof(struct kill_request) == 144 &&
                    sizeof(struct set_request) == 16 && sizeof(struct pids_name) == 256 &&
-                   sizeof(struct signal_event) == 132,
+                   sizeof(struct signal_event) == 132 && sizeof(struct watch_request) == 16,
                "family/ops.tbl.h and events.tbl.h say so");
 
 /* ---- in the owner ---- */
@@ -108,7 +115,14 @@ static int64_t serve_wait(struct family_request *q)
 static int64_t serve_kill(struct family_request *q)
 {
     TAKE(q, struct kill_request, r);
-    return pids_kill(r.caller, r.target, &r.info);
+    return r.serial == 0 ? pids_kill(r.caller, r.target, &r.info)
+                         : pids_kill_exact(r.caller, r.target, r.serial, &r.info);
+}
+
+static int64_t serve_watch(struct family_request *q)
+{
+    TAKE(q, struct watch_request, r);
+    return pids_watch(q->member, r.pid, r.serial);
 }
 
 static int64_t serve_setpgid(struct family_request *q)
@@ -164,6 +178,13 @@ static void tell_child(uint32_t member, int32_t pid)
     (void)!family_notify(member, FAMILY_EVENT_process_child, &pid, sizeof(pid));
 }
 
+static void tell_ended(uint32_t member, int32_t pid, uint64_t serial)
+{
+    const struct watch_request e = {.pid = pid, .serial = serial};
+
+    (void)!family_notify(member, FAMILY_EVENT_process_ended, &e, sizeof(e));
+}
+
 static void member_gone(uint32_t member, bool orderly)
 {
     pids_member_gone(member);
@@ -196,6 +217,14 @@ static void hear_child(const uint8_t *p, size_t size)
     }
 }
 
+static void hear_ended(const uint8_t *p, size_t size)
+{
+    struct watch_request e;
+
+    __builtin_memcpy(&e, p, sizeof(e));
+    pidfd_ended(e.pid, e.serial);
+}
+
 /* The first process ended or its host let it die: the container ends with it. */
 static void owner_gone(void)
 {
@@ -204,7 +233,8 @@ static void owner_gone(void)
 
 int family_process_init(void)
 {
-    static const struct pids_ears ears = {.signal = tell_signal, .child = tell_child};
+    static const struct pids_ears ears = {
+        .signal = tell_signal, .child = tell_child, .ended = tell_ended};
     struct process *p = process_first();
 
     pids_init(&ears);
@@ -215,6 +245,7 @@ int family_process_init(void)
     family_serve(FAMILY_OP_process_stopped, serve_stopped);
     family_serve(FAMILY_OP_process_wait, serve_wait);
     family_serve(FAMILY_OP_process_kill, serve_kill);
+    family_serve(FAMILY_OP_process_watch, serve_watch);
     family_serve(FAMILY_OP_process_setpgid, serve_setpgid);
     family_serve(FAMILY_OP_process_setsid, serve_setsid);
     family_serve(FAMILY_OP_process_set, serve_set);
@@ -223,6 +254,7 @@ int family_process_init(void)
     family_serve(FAMILY_OP_process_next, serve_next);
     family_hear(FAMILY_EVENT_process_signal, hear_signal);
     family_hear(FAMILY_EVENT_process_child, hear_child);
+    family_hear(FAMILY_EVENT_process_ended, hear_ended);
     family_on_member_gone(member_gone);
     family_on_owner_gone(owner_gone);
     fs_hooks()->describe_process = family_process_describe;
@@ -288,6 +320,22 @@ int family_process_kill(int32_t caller, int32_t target, const struct siginfo_ker
     const struct kill_request r = {.caller = caller, .target = target, .info = *info};
 
     return (int)ask(FAMILY_OP_process_kill, &r, sizeof(r), NULL, 0);
+}
+
+int family_process_kill_exact(int32_t caller, int32_t pid, uint64_t serial,
+                              const struct siginfo_kernel *info)
+{
+    const struct kill_request r = {
+        .caller = caller, .target = pid, .serial = serial, .info = *info};
+
+    return (int)ask(FAMILY_OP_process_kill, &r, sizeof(r), NULL, 0);
+}
+
+int family_process_watch(int32_t pid, uint64_t serial)
+{
+    const struct watch_request r = {.pid = pid, .serial = serial};
+
+    return (int)ask(FAMILY_OP_process_watch, &r, sizeof(r), NULL, 0);
 }
 
 int family_process_setpgid(int32_t caller, int32_t pid, int32_t pgid)

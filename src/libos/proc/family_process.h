@@ -23,6 +23,9 @@ void family_process_stopped(int32_t pid, uint32_t signo);
 [[nodiscard]] int family_process_wait(const struct pids_wait *w, struct pids_waited *ret);
 [[nodiscard]] int family_process_kill(int32_t caller, int32_t target,
                                       const struct siginfo_kernel *info);
+[[nodiscard]] int family_process_kill_exact(int32_t caller, int32_t pid, uint64_t serial,
+                                            const struct siginfo_kernel *info);
+[[nodiscard]] int family_process_watch(int32_t pid, uint64_t serial);
 [[nodiscard]] int family_process_setpgid(int32_t caller, int32_t pid, int32_t pgid);
 [[nodiscard]] int32_t family_process_setsid(int32_t caller);
 [[nodiscard]] int family_process_set(int32_t pid, enum pids_property what, uint64_t value);

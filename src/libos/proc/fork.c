@@ -22,6 +22,7 @@
 #include "libos/elf/exec.h"
 #include "libos/family/rpc.h"
 #include "libos/family/share.h"
+#include "libos/fs/fd_table.h"
 #include "libos/fs/fork.h"
 #include "libos/fs/fs_context.h"
 #include "libos/host/host.h"
@@ -36,6 +37,7 @@
 #include "libos/mm/user.h"
 #include "libos/proc/family_process.h"
 #include "libos/proc/freeze.h"
+#include "libos/proc/pidfd.h"
 #include "libos/proc/process.h"
 #include "libos/proc/service.h"
 #include "libos/proc/slots.h"
@@ -60,6 +62,7 @@ static struct {
     uint64_t flags; /* CLONE_CHILD_* */
     uint64_t child_tid;
     int32_t pid;
+    int pidfd;     /* CLONE_PIDFD: the parent's alone, closed in the child; -1 */
     int parent_fd; /* the parent's end of the stream: closed in the child */
     struct family_ticket ticket;
     bool executes;
@@ -199,6 +202,14 @@ static int prepare(const struct clone_request *q, struct thread *self)
         return r == -ENOMEM ? r : -EAGAIN;
     }
     g_fork.pid = fork_number(q, g_fork.ticket.member);
+    g_fork.pidfd = -1;
+    if (g_fork.pid > 0 && (q->flags & CLONE_PIDFD) != 0) {
+        g_fork.pidfd = pidfd_of_child(g_fork.pid, q->pidfd);
+        if (g_fork.pidfd < 0) {
+            family_process_abandon(g_fork.pid);
+            g_fork.pid = g_fork.pidfd;
+        }
+    }
     if (g_fork.pid < 0) {
         family_forget_member(g_fork.ticket.member);
         return g_fork.pid;
@@ -261,8 +272,16 @@ int64_t fork_process(const struct clone_request *q)
     if (r < 0) {
         family_process_abandon(pid);
         family_forget_member(g_fork.ticket.member);
-    } else if ((q->flags & CLONE_PARENT_SETTID) != 0) {
-        (void)!user_put(q->parent_tid, &pid);
+        if (g_fork.pidfd >= 0) {
+            (void)!fd_close(g_fork.pidfd);
+        }
+    } else {
+        if ((q->flags & CLONE_PARENT_SETTID) != 0) {
+            (void)!user_put(q->parent_tid, &pid);
+        }
+        if (g_fork.pidfd >= 0) {
+            (void)!user_put(q->pidfd, &g_fork.pidfd);
+        }
     }
     leave_alone();
     return r < 0 ? r : pid;
@@ -284,6 +303,7 @@ int fork_exec(struct program *p)
         g_fork.pid = self->process->pid;
         g_fork.program = *p;
         g_fork.executes = true;
+        g_fork.pidfd = -1;
         r = fs_fork_prepare();
         r = r < 0 ? r : snapshot_child(/*with_application=*/false);
         fs_fork_done(r == 0);
@@ -400,6 +420,12 @@ _noreturn_ static void go_on(void)
     self->context = ctx;
     self->fs_base = g_fork.fs_base;
     __asm__ volatile("wrfsbase %0" : : "r"(g_fork.fs_base));
+    if (g_fork.pidfd >= 0) {
+        (void)!fd_close(g_fork.pidfd);
+    }
+    if ((g_fork.flags & CLONE_CLEAR_SIGHAND) != 0) {
+        signal_reset_handlers(self->process);
+    }
     if ((g_fork.flags & CLONE_CHILD_SETTID) != 0) {
         (void)!user_put(g_fork.child_tid, &pid);
     }
@@ -423,6 +449,9 @@ void fork_child_start(struct thread_page *tp, int fd)
     r = snapshot_tell(&link, SNAPSHOT_STANDS);
     r = r < 0 ? r : family_join(&g_fork.ticket);
     r = r < 0 ? r : share_join(thread_current()->process);
+    if (r == 0) {
+        pidfd_after_join();
+    }
     if (r == 0 && g_fork.executes) {
         r = family_process_move(g_fork.pid, g_fork.ticket.member);
     }

@@ -16,6 +16,7 @@ struct clone_request {
     uint64_t flags;
     uint64_t exit_signal;
     uint64_t stack; /* stack pointer of the child, 0: the caller's */
+    uint64_t pidfd; /* CLONE_PIDFD: where its number goes */
     uint64_t parent_tid;
     uint64_t child_tid;
     uint64_t tls;

@@ -27,6 +27,12 @@
 #define STATUS_STOPPED(signo) (0x7fu | (signo) << 8)
 #define STATUS_CONTINUED      0xffffu
 
+/* An enclave that hears of the end of a process. */
+struct watcher {
+    struct watcher *next;
+    uint32_t member;
+};
+
 struct entry {
     struct entry *hash_next;
     struct list node;     /* all, by age */
@@ -38,7 +44,9 @@ struct entry {
     uint32_t death_signal;
     uint32_t status; /* of a zombie */
     uint64_t utime, stime;
+    uint64_t serial;
     uint64_t start_time;
+    struct watcher *watchers;
     uint32_t stop_signal; /* 0: runs */
     bool zombie;
     bool subreaper;
@@ -57,6 +65,7 @@ static struct {
     struct list all;
     struct entry *buckets[BUCKETS];
     int32_t last;
+    uint64_t serial; /* of the newest */
     size_t count;
 } g_pids = {.all = {&g_pids.all, &g_pids.all}};
 
@@ -122,9 +131,28 @@ static void insert(struct entry *e)
     g_pids.count++;
 }
 
+/* Those of `member` only, or all. */
+static void drop_watchers(struct entry *e, bool all, uint32_t member)
+{
+    struct watcher **at = &e->watchers;
+
+    while (*at != NULL) {
+        struct watcher *w = *at;
+
+        if (all || w->member == member) {
+            *at = w->next;
+            kfree(w);
+        } else {
+            at = &w->next;
+        }
+    }
+}
+
 static void drop(struct entry *e)
 {
     struct entry **at = bucket(e->pid);
+
+    drop_watchers(e, /*all=*/true, 0);
 
     while (*at != e) {
         at = &(*at)->hash_next;
@@ -168,6 +196,7 @@ int pids_first(int32_t pid, const char comm[static PIDS_COMM])
     e->sid = pid;
     mutex_lock(&g_pids.lock);
     if (find(pid) == NULL) {
+        e->serial = ++g_pids.serial;
         insert(TAKE_PTR(e));
         g_pids.last = MAX(g_pids.last, pid);
     }
@@ -208,6 +237,7 @@ int32_t pids_create(const struct pids_new *n)
     if (r > 0) {
         parent->reaps_self = n->reaps_self != 0;
         e->pid = r;
+        e->serial = ++g_pids.serial;
         e->parent = n->sibling != 0 && parent->parent != NULL ? parent->parent : parent;
         e->pgid = parent->pgid;
         e->sid = parent->sid;
@@ -284,6 +314,14 @@ static void tell_end(const struct entry *e)
     }
 }
 
+static void tell_watchers(struct entry *e)
+{
+    for (const struct watcher *w = e->watchers; w != NULL; w = w->next) {
+        g_pids.ears->ended(w->member, e->pid, e->serial);
+    }
+    drop_watchers(e, /*all=*/true, 0);
+}
+
 /* ---- the end ---- */
 
 static struct entry *next_parent(const struct entry *e)
@@ -338,6 +376,7 @@ static void end(struct entry *e, uint32_t status)
     e->stop_signal = 0;
     orphan_children(e);
     tell_end(e);
+    tell_watchers(e);
     bury_if_nobodys(e);
 }
 
@@ -373,6 +412,9 @@ void pids_member_gone(uint32_t member)
     bool again = true;
 
     mutex_lock(&g_pids.lock);
+    list_for_each (it, &g_pids.all) {
+        drop_watchers(list_entry(it, struct entry, node), /*all=*/false, member);
+    }
     while (again) { /* the end of one can take others off the list */
         again = false;
         list_for_each (it, &g_pids.all) {
@@ -408,6 +450,9 @@ void pids_stopped(int32_t pid, uint32_t signo)
 static bool is_awaited(const struct entry *e, const struct pids_wait *w)
 {
     if (e->parent == NULL || e->parent->pid != w->caller) {
+        return false;
+    }
+    if (w->serial != 0 && e->serial != w->serial) {
         return false;
     }
     return w->id == 0 || (w->id > 0 ? e->pid == w->id : e->pgid == -w->id);
@@ -491,7 +536,9 @@ static bool is_target(const struct entry *e, const struct entry *caller, int32_t
     return e->pgid == (target == 0 ? caller->pgid : -target);
 }
 
-int pids_kill(int32_t caller_pid, int32_t target, const struct siginfo_kernel *info)
+/* `serial`: of the one process meant, or 0. */
+static int kill_them(int32_t caller_pid, int32_t target, uint64_t serial,
+                     const struct siginfo_kernel *info)
 {
     const struct entry *caller;
     int r = -ESRCH;
@@ -505,7 +552,7 @@ int pids_kill(int32_t caller_pid, int32_t target, const struct siginfo_kernel *i
     list_for_each (it, &g_pids.all) {
         const struct entry *e = list_entry(it, struct entry, node);
 
-        if (!is_target(e, caller, target)) {
+        if (!is_target(e, caller, target) || (serial != 0 && e->serial != serial)) {
             continue;
         }
         if (!may_signal(caller, e, info->signo)) {
@@ -520,6 +567,45 @@ int pids_kill(int32_t caller_pid, int32_t target, const struct siginfo_kernel *i
         }
     }
     mutex_unlock(&g_pids.lock);
+    return r;
+}
+
+int pids_kill(int32_t caller, int32_t target, const struct siginfo_kernel *info)
+{
+    return kill_them(caller, target, 0, info);
+}
+
+int pids_kill_exact(int32_t caller, int32_t pid, uint64_t serial, const struct siginfo_kernel *info)
+{
+    return pid <= 0 || serial == 0 ? -ESRCH : kill_them(caller, pid, serial, info);
+}
+
+/* ---- watching ---- */
+
+int pids_watch(uint32_t member, int32_t pid, uint64_t serial)
+{
+    struct watcher *fresh = kzalloc(sizeof(*fresh));
+    struct watcher *w;
+    struct entry *e;
+    int r = 0;
+
+    mutex_lock(&g_pids.lock);
+    e = find_living(pid);
+    if (e == NULL || e->serial != serial) {
+        r = 1;
+    } else {
+        for (w = e->watchers; w != NULL && w->member != member; w = w->next) {
+        }
+        if (w == NULL && fresh == NULL) {
+            r = -ENOMEM;
+        } else if (w == NULL) {
+            fresh->member = member;
+            fresh->next = e->watchers;
+            e->watchers = TAKE_PTR(fresh);
+        }
+    }
+    mutex_unlock(&g_pids.lock);
+    kfree(fresh);
     return r;
 }
 
@@ -673,6 +759,7 @@ int pids_describe(int32_t pid, struct pids_info *ret)
                                            : 'R',
             .status = e->status,
             .subreaper = e->subreaper,
+            .serial = e->serial,
             .start_time = e->start_time,
             .utime = e->utime,
             .stime = e->stime,

@@ -24,6 +24,8 @@ struct pids_ears {
     void (*signal)(uint32_t member, int32_t pid, const struct siginfo_kernel *info);
     /* Something changed with the children of `pid`: whoever waits looks again. */
     void (*child)(uint32_t member, int32_t pid);
+    /* A process that `member` watches has ended. */
+    void (*ended)(uint32_t member, int32_t pid, uint64_t serial);
 };
 void pids_init(const struct pids_ears *ears);
 /* Empties the table: tests, and children, whose copy of it is nobody's. */
@@ -64,6 +66,7 @@ struct pids_wait {
     int32_t caller;
     int32_t id;       /* > 0: that child; 0: any; < 0: of group -id */
     uint32_t options; /* PIDS_WAIT_* */
+    uint64_t serial;  /* of the process `id`, 0: whichever has the number now */
 } _packed_;
 struct pids_waited {
     int32_t pid;
@@ -79,6 +82,14 @@ struct pids_waited {
  * first process, < -1 group. Signal 0 only asks. 0; 1: the caller is among them, and not told: it
  * signals itself, before kill(2) returns. -ESRCH, -EPERM. */
 [[nodiscard]] int pids_kill(int32_t caller, int32_t target, const struct siginfo_kernel *info);
+/* The same for one process that is known by number and serial: -ESRCH when another one has the
+ * number now. */
+[[nodiscard]] int pids_kill_exact(int32_t caller, int32_t pid, uint64_t serial,
+                                  const struct siginfo_kernel *info);
+
+/* Numbers are used again, serials never. 0: it runs, and `member` hears once when it ended; 1: it
+ * has. -ENOMEM. */
+[[nodiscard]] int pids_watch(uint32_t member, int32_t pid, uint64_t serial);
 
 [[nodiscard]] int pids_setpgid(int32_t caller, int32_t pid, int32_t pgid);
 [[nodiscard]] int32_t pids_setsid(int32_t caller);
@@ -109,6 +120,7 @@ struct pids_info {
     uint32_t state; /* 'R', 'T', 'Z' as /proc shows it */
     uint32_t status;
     uint32_t subreaper;
+    uint64_t serial;       /* never 0, never used twice */
     uint64_t start_time;   /* CLOCK_MONOTONIC ns */
     uint64_t utime, stime; /* of a zombie, ns */
     char comm[PIDS_COMM];

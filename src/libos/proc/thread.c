@@ -329,7 +329,7 @@ static int64_t clone_thread(const struct clone_request *q)
  * directory, handlers) two enclaves cannot. */
 #define CLONE_PROCESS_REFUSED                                                             \
     (CLONE_FILES | CLONE_FS | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | \
-     CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWCGROUP | CLONE_PIDFD | CLONE_PTRACE)
+     CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWCGROUP | CLONE_PTRACE)
 
 static int64_t refuse_clone(uint64_t flags)
 {
@@ -345,7 +345,11 @@ static int64_t do_clone_request(const struct clone_request *q)
     /* What Linux refuses first, whatever is to be made. */
     if (((q->flags & CLONE_THREAD) != 0 && (q->flags & CLONE_SIGHAND) == 0) ||
         ((q->flags & CLONE_SIGHAND) != 0 && (q->flags & CLONE_VM) == 0) ||
-        (q->flags & (CLONE_FS | CLONE_NEWNS)) == (CLONE_FS | CLONE_NEWNS)) {
+        (q->flags & (CLONE_FS | CLONE_NEWNS)) == (CLONE_FS | CLONE_NEWNS) ||
+        ((q->flags & CLONE_PIDFD) != 0 && (q->flags & (CLONE_THREAD | CLONE_DETACHED)) != 0) ||
+        ((q->flags & CLONE_PIDFD) != 0 && (q->flags & CLONE_PARENT_SETTID) != 0 &&
+         q->pidfd == q->parent_tid) ||
+        ((q->flags & CLONE_SIGHAND) != 0 && (q->flags & CLONE_CLEAR_SIGHAND) != 0)) {
         return -EINVAL;
     }
     if ((q->flags & CLONE_THREAD) != 0) {
@@ -364,9 +368,10 @@ SYSCALL_5(clone, uint64_t, flags, uint64_t, stack, uint64_t, parent_tid, uint64_
           uint64_t, tls)
 {
     const struct clone_request q = {
-        .flags = flags & ~(uint64_t)CSIGNAL,
+        .flags = (uint32_t)flags & ~(uint64_t)CSIGNAL,
         .exit_signal = flags & CSIGNAL,
         .stack = stack,
+        .pidfd = parent_tid, /* one argument for both: not at the same time */
         .parent_tid = parent_tid,
         .child_tid = child_tid,
         .tls = tls,
@@ -374,6 +379,8 @@ SYSCALL_5(clone, uint64_t, flags, uint64_t, stack, uint64_t, parent_tid, uint64_
 
     return do_clone_request(&q);
 }
+
+#define CLONE3_FLAGS (UINT32_MAX | CLONE_CLEAR_SIGHAND | CLONE_INTO_CGROUP)
 
 SYSCALL_2(clone3, uint64_t, user_args, uint64_t, size)
 {
@@ -402,7 +409,7 @@ SYSCALL_2(clone3, uint64_t, user_args, uint64_t, size)
     if (a.set_tid_size != 0 || (a.flags & CLONE_INTO_CGROUP) != 0) {
         return -EPERM;
     }
-    if (a.exit_signal > SIGNAL_COUNT) {
+    if (a.exit_signal > SIGNAL_COUNT || (a.flags & ~CLONE3_FLAGS) != 0) {
         return -EINVAL;
     }
     if ((a.stack == 0) != (a.stack_size == 0) || (a.flags & (CLONE_DETACHED | CSIGNAL)) != 0) {
@@ -412,6 +419,7 @@ SYSCALL_2(clone3, uint64_t, user_args, uint64_t, size)
         .flags = a.flags,
         .exit_signal = a.exit_signal,
         .stack = a.stack + a.stack_size,
+        .pidfd = a.pidfd,
         .parent_tid = a.parent_tid,
         .child_tid = a.child_tid,
         .tls = a.tls,

@@ -16,6 +16,7 @@
 #include "libos/mm/user.h"
 #include "libos/proc/family_process.h"
 #include "libos/proc/futex.h"
+#include "libos/proc/pidfd.h"
 #include "libos/proc/thread_list.h"
 #include "libos/proc/thread_new.h"
 #include "libos/signal/state.h"
@@ -61,7 +62,7 @@ struct process *vfork_find_process(int32_t pid)
 
 /* ---- the beginning ---- */
 
-static int make_process(struct vfork *v, const struct process *from)
+static int make_process(struct vfork *v, const struct clone_request *q, const struct process *from)
 {
     struct process *p = &v->process;
     int r;
@@ -92,6 +93,9 @@ static int make_process(struct vfork *v, const struct process *from)
         spin_lock(&from->signals->lock);
         __builtin_memcpy(p->signals->actions, from->signals->actions, sizeof(p->signals->actions));
         spin_unlock(&from->signals->lock);
+        if ((q->flags & CLONE_CLEAR_SIGHAND) != 0) {
+            signal_reset_handlers(p);
+        }
     }
     return r;
 }
@@ -162,6 +166,18 @@ static int store_tids(const struct clone_request *q, int32_t pid)
     return (q->flags & CLONE_CHILD_SETTID) != 0 && user_put(q->child_tid, &pid) < 0 ? -EFAULT : 0;
 }
 
+/* In the parent's table: the child has a copy of what was there before. */
+static int store_pidfd(const struct clone_request *q, int32_t pid)
+{
+    int fd;
+
+    if ((q->flags & CLONE_PIDFD) == 0) {
+        return 0;
+    }
+    fd = pidfd_of_child(pid, q->pidfd);
+    return fd < 0 ? fd : user_put(q->pidfd, &fd);
+}
+
 int64_t vfork_begin(const struct clone_request *q)
 {
     struct thread *self = thread_current();
@@ -180,12 +196,13 @@ int64_t vfork_begin(const struct clone_request *q)
     v->parent = self;
     v->context = *self->context;
     __asm__("rdfsbase %0" : "=r"(v->fs_base));
-    r = make_process(v, self->process);
+    r = make_process(v, q, self->process);
     if (r == 0) {
         r = fork_number(q, family_self());
         v->process.pid = r;
         r = r < 0 ? r : make_thread(v, q);
         r = r < 0 ? r : store_tids(q, v->process.pid);
+        r = r < 0 ? r : store_pidfd(q, v->process.pid);
         if (r < 0 && v->process.pid > 0) {
             family_process_abandon(v->process.pid);
         }

@@ -58,6 +58,8 @@ void signal_free_thread(struct thread *t);
 void signal_after_fork(struct thread *t);
 /* execve: caught signals go back to default, the alternate stack is dropped. */
 void signal_reset_for_exec(struct process *p);
+/* The first half of it: CLONE_CLEAR_SIGHAND. */
+void signal_reset_handlers(struct process *p);
 
 /* A hardware exception of the application: x86 vector, #PF error code, faulting address. Chooses
  * SIGSEGV/SIGBUS/SIGFPE/SIGILL/SIGTRAP and its si_code and forces it (an ignored or blocked one

@@ -76,7 +76,7 @@ void signal_after_fork(struct thread *t)
     signal_free_records(&freed);
 }
 
-void signal_reset_for_exec(struct process *p)
+void signal_reset_handlers(struct process *p)
 {
     struct signal_process *sp = p->signals;
 
@@ -88,6 +88,11 @@ void signal_reset_for_exec(struct process *p)
             .handler = handler == SIG_IGN_VALUE ? SIG_IGN_VALUE : SIG_DFL_VALUE};
     }
     spin_unlock(&sp->lock);
+}
+
+void signal_reset_for_exec(struct process *p)
+{
+    signal_reset_handlers(p);
     thread_current()->signals->altstack = (struct signal_altstack){.flags = SS_DISABLE};
 }
 

@@ -8,8 +8,10 @@
 #include <linux/signal.h>
 #include <linux/wait.h>
 
+#include "libos/fs/file.h"
 #include "libos/mm/user.h"
 #include "libos/proc/family_process.h"
+#include "libos/proc/pidfd.h"
 #include "libos/signal/signal.h"
 #include "libos/sys/rusage.h"
 #include "libos/sys/syscall.h"
@@ -129,12 +131,29 @@ static uint32_t news_wanted(uint32_t options)
            ((options & WNOWAIT) != 0 ? PIDS_WAIT_KEEP : 0);
 }
 
+/* The process behind a descriptor; *ret_no_wait: the descriptor does not wait. */
+static int await_pidfd(int fd, struct pids_wait *w, bool *ret_no_wait)
+{
+    _cleanup_file_ struct file *f = fd < 0 ? NULL : fd_get(fd);
+    uint64_t serial;
+    int32_t pid;
+    int r = fd < 0 ? -EINVAL : pidfd_of(f, &pid, &serial);
+
+    if (r == 0) {
+        w->id = pid;
+        w->serial = serial;
+        *ret_no_wait = file_nonblock(f);
+    }
+    return r;
+}
+
 SYSCALL_5(waitid, int, type, int32_t, id, uint64_t, user_info, uint32_t, options, uint64_t,
           user_usage)
 {
     struct pids_wait w = {.caller = process_current()->pid, .options = news_wanted(options)};
     struct siginfo_kernel info = {0};
     struct pids_waited waited;
+    bool no_wait = false;
     int r;
 
     if ((options & ~(uint32_t)WAITID_OPTIONS) != 0 ||
@@ -155,12 +174,20 @@ SYSCALL_5(waitid, int, type, int32_t, id, uint64_t, user_info, uint32_t, options
         }
         w.id = group_id(id);
         break;
-    case P_PIDFD: return id < 0 ? -EINVAL : -EBADF; /* no descriptor here is one */
+    case P_PIDFD:
+        r = await_pidfd(id, &w, &no_wait);
+        if (r < 0) {
+            return r;
+        }
+        break;
     default: return -EINVAL;
     }
-    r = wait_for(&w, (options & WNOHANG) != 0, &waited);
+    r = wait_for(&w, no_wait || (options & WNOHANG) != 0, &waited);
     if (r < 0) {
         return r;
+    }
+    if (r == 0 && no_wait && (options & WNOHANG) == 0) {
+        return -EAGAIN;
     }
     if (r == 1) {
         info = describe(&waited);

@@ -19,6 +19,8 @@ static struct {
     int32_t pid;
     struct siginfo_kernel info;
     int32_t child_of;
+    int ends;
+    uint64_t serial;
 } g_heard;
 
 static void hear_signal(uint32_t member, int32_t pid, const struct siginfo_kernel *info)
@@ -35,11 +37,20 @@ static void hear_child(uint32_t member, int32_t pid)
     g_heard.child_of = pid;
 }
 
+static void hear_ended(uint32_t member, int32_t pid, uint64_t serial)
+{
+    g_heard.ends++;
+    g_heard.member = member;
+    g_heard.pid = pid;
+    g_heard.serial = serial;
+}
+
 static const char name[PIDS_COMM] = "test";
 
 static int setup(void **state)
 {
-    static const struct pids_ears ears = {.signal = hear_signal, .child = hear_child};
+    static const struct pids_ears ears = {
+        .signal = hear_signal, .child = hear_child, .ended = hear_ended};
 
     fake_boot(-1, 0);
     pids_init(&ears);
@@ -222,6 +233,74 @@ static void test_pids_the_limit_counts_a_user(void **state)
     assert_int_equal(pids_create(&n), -ESRCH);
 }
 
+static uint64_t serial_of(int32_t pid)
+{
+    struct pids_info info;
+
+    assert_int_equal(pids_describe(pid, &info), 0);
+    return info.serial;
+}
+
+static void test_pids_who_watches_hears_of_the_end_once(void **state)
+{
+    const int32_t pid = child_of(1);
+    const uint64_t serial = serial_of(pid);
+    struct pids_waited w;
+
+    assert_int_equal(pids_watch(7, pid, serial + 1), 1); /* somebody who had the number before */
+    assert_int_equal(pids_watch(7, pid, serial), 0);
+    assert_int_equal(pids_watch(7, pid, serial), 0);
+    assert_int_equal(pids_watch(8, pid, serial), 0);
+    assert_int_equal(pids_watch(9, pid, serial), 0);
+    pids_member_gone(9);
+    pids_exit(pid, 0, 0, 0);
+    assert_int_equal(g_heard.ends, 2);
+    assert_int_equal(g_heard.pid, pid);
+    assert_int_equal(g_heard.serial, serial);
+    assert_int_equal(pids_watch(7, pid, serial), 1); /* nobody waited for it yet */
+    assert_int_equal(wait_for(1, pid, PIDS_WAIT_EXITED, &w), 1);
+    assert_int_equal(pids_watch(7, pid, serial), 1);
+    assert_int_equal(g_heard.ends, 2);
+}
+
+/* Without a zombie in between, and when its enclave is killed. */
+static void test_pids_who_watches_hears_of_every_kind_of_end(void **state)
+{
+    const int32_t killed = child_of(1);
+    const int32_t reaped = child_of(1);
+
+    assert_int_equal(pids_watch(7, killed, serial_of(killed)), 0);
+    assert_int_equal(pids_watch(7, reaped, serial_of(reaped)), 0);
+    pids_member_gone(MEMBER(killed));
+    assert_int_equal(g_heard.ends, 1);
+    assert_int_equal(pids_set(1, PIDS_REAPS_SELF, 1), 0);
+    pids_exit(reaped, 0, 0, 0);
+    assert_int_equal(g_heard.ends, 2);
+    assert_int_equal(g_heard.pid, reaped);
+}
+
+static void test_pids_a_serial_names_one_process_only(void **state)
+{
+    const struct siginfo_kernel info = {.signo = SIGTERM};
+    const int32_t pid = child_of(1);
+    const uint64_t serial = serial_of(pid);
+    struct pids_wait w = {
+        .caller = 1, .id = pid, .options = PIDS_WAIT_EXITED, .serial = serial + 1};
+    struct pids_waited waited;
+
+    assert_int_equal(pids_kill_exact(1, pid, serial + 1, &info), -ESRCH);
+    assert_int_equal(pids_kill_exact(1, pid, 0, &info), -ESRCH);
+    assert_int_equal(pids_kill_exact(1, -1, serial, &info), -ESRCH);
+    assert_int_equal(g_heard.signals, 0);
+    assert_int_equal(pids_kill_exact(1, pid, serial, &info), 0);
+    assert_int_equal(g_heard.signals, 1);
+    assert_int_equal(pids_kill_exact(1, 1, serial_of(1), &info), 1);
+    pids_exit(pid, 0, 0, 0);
+    assert_int_equal(pids_wait(&w, &waited), -ECHILD);
+    w.serial = serial;
+    assert_int_equal(pids_wait(&w, &waited), 1);
+}
+
 static void test_pids_numbers_run_out_and_come_back(void **state)
 {
     const struct pids_new n = {.parent = 1, .limit = UINT64_MAX};
@@ -249,6 +328,9 @@ int main(void)
         T(test_pids_kill_reaches_whom_it_may),
         T(test_pids_groups_and_sessions),
         T(test_pids_the_limit_counts_a_user),
+        T(test_pids_who_watches_hears_of_the_end_once),
+        T(test_pids_who_watches_hears_of_every_kind_of_end),
+        T(test_pids_a_serial_names_one_process_only),
         T(test_pids_numbers_run_out_and_come_back),
     };
 
