@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <fts.h>
 #include <libgen.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -221,4 +222,33 @@ int fs_write_file_new(const char *path, const void *data, size_t size, unsigned 
                       struct error **err)
 {
     return write_file(path, data, size, mode, /*replace=*/false, err);
+}
+
+int fs_remove_tree(const char *path)
+{
+    char *const roots[] = {(char *)(uintptr_t)path, NULL};
+    FTS *tree = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
+    const FTSENT *e;
+    int r = 0;
+
+    if (tree == NULL) {
+        return -errno;
+    }
+    while ((e = fts_read(tree)) != NULL) {
+        int failed = 0;
+
+        if (e->fts_info == FTS_D) {
+            /* Images have directories that not even their owner may write to. */
+            (void)chmod(e->fts_path, 0700);
+        } else if (e->fts_info == FTS_ERR || e->fts_info == FTS_NS) {
+            failed = e->fts_errno;
+        } else if (remove(e->fts_path) < 0) {
+            failed = errno;
+        }
+        if (r == 0 && failed != 0 && failed != ENOENT) {
+            r = -failed;
+        }
+    }
+    (void)fts_close(tree);
+    return r;
 }

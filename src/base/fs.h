@@ -28,6 +28,10 @@ void fs_unmap(struct fs_mapping *m);
 [[nodiscard]] int fs_write_file_atomic(const char *path, const void *data, size_t size,
                                        unsigned mode, struct error **err);
 
+/* Removes a file, or a directory with all that is in it; links are removed, not followed. Goes on
+ * past what cannot be removed and returns the first reason. Nothing there: 0. */
+[[nodiscard]] int fs_remove_tree(const char *path);
+
 /* As fs_write_file_atomic, but only when nothing has that name yet: -EEXIST otherwise, decided by
  * the kernel, not by looking first. */
 [[nodiscard]] int fs_write_file_new(const char *path, const void *data, size_t size, unsigned mode,

@@ -12,7 +12,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <ftw.h>
 #include <jansson.h>
 #include <limits.h>
 #include <spawn.h>
@@ -205,21 +204,11 @@ static int check_ports(const struct arg_list *ports, struct error **err)
 
 /* ---- the bundle ---- */
 
-static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *where)
-{
-    return remove(path) == 0 || errno == ENOENT ? 0 : errno;
-}
-
-/* Whole trees, links not followed. */
 static int remove_dir(const char *path, struct error **err)
 {
-    int r;
+    const int r = fs_remove_tree(path);
 
-    if (access(path, F_OK) != 0) {
-        return 0;
-    }
-    r = nftw(path, remove_entry, 64, FTW_DEPTH | FTW_PHYS);
-    return r == 0 ? 0 : error_set_errno(err, r > 0 ? r : errno, "removing %s", path);
+    return r < 0 ? error_set_errno(err, -r, "removing %s", path) : 0;
 }
 
 static int prune(const char *cache, struct error **err)

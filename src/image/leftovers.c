@@ -3,7 +3,6 @@
 #include "image/leftovers.h"
 
 #include <errno.h>
-#include <ftw.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,20 +12,15 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/fs.h"
 
 /* Globals: a signal concerns the process. */
 static pthread_mutex_t g_lock = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 static char *g_paths[IMG_LEFTOVERS_MAX];
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)remove(path);
-    return 0;
-}
-
 void img_remove_all(const char *path)
 {
-    (void)nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    (void)fs_remove_tree(path);
 }
 
 /* Absolute, and the same whether the file is (still) there or not. NULL: no memory. */

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <search.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/fs.h"
 #include "image/flatten.h"
 #include "image/out_file.h"
 
@@ -462,12 +462,6 @@ static void unpack_drop(void *handle)
     }
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)remove(path);
-    return 0;
-}
-
 static int unpack_tree(struct unpack *u, const char *path, struct error **err)
 {
     struct erofs_inode root;
@@ -517,7 +511,7 @@ int img_unseal_dir(struct sealed_file *f, const char *path, struct img_unpack_re
         r = error_set_errno(err, errno, "cannot name %s", path);
     }
     if (r < 0) {
-        (void)nftw(tmp, remove_one, 64, FTW_DEPTH | FTW_PHYS);
+        (void)fs_remove_tree(tmp);
         return r;
     }
     *ret = u.res;

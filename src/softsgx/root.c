@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -110,18 +109,6 @@ static int make_platform(const struct soft_authority *a, const char *dir, time_t
 
 /* --- making the whole --- */
 
-static int remove_entry(const char *path, const struct stat *st, int kind, struct FTW *at)
-{
-    (void)st;
-    (void)at;
-    return kind == FTW_DP ? rmdir(path) : unlink(path);
-}
-
-static void remove_tree(const char *path)
-{
-    (void)nftw(path, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
-}
-
 static int fill(const char *dir, const char *lab_dir, struct error **err)
 {
     _cleanup_authority_ struct soft_authority a = {0};
@@ -157,7 +144,7 @@ static int make_root(const char *parent, const char *final, const char *lab_dir,
     if (r < 0) {
         return r;
     }
-    remove_tree(fresh); /* of a process that died here */
+    (void)fs_remove_tree(fresh); /* of a process that died here */
     if (mkdir(fresh, 0700) < 0) {
         return error_set_errno(err, errno, "cannot make %s", fresh);
     }
@@ -166,7 +153,7 @@ static int make_root(const char *parent, const char *final, const char *lab_dir,
         r = error_set_errno(err, errno, "cannot put the software root at %s", final);
     }
     if (r < 0 || replace) {
-        remove_tree(fresh);
+        (void)fs_remove_tree(fresh);
     }
     return r;
 }

@@ -123,6 +123,44 @@ static void test_fs_map_file_shows_its_bytes_and_refuses_what_is_none(void **sta
     assert_int_equal(fs_map_file(path, 6, &m, &err), -ENOENT);
 }
 
+/* A name below g_dir. */
+static const char *in_dir(const char *name)
+{
+    static char path[256];
+
+    (void)snprintf(path, sizeof(path), "%s/%s", g_dir, name);
+    return path;
+}
+
+static void test_fs_remove_tree_takes_all_and_follows_no_link(void **state)
+{
+    char outside[] = "/tmp/nacre-fs-XXXXXX";
+    char kept[sizeof(outside) + 8];
+
+    assert_int_equal(fs_remove_tree(in_dir("none")), 0);
+    assert_non_null(mkdtemp(outside));
+    (void)snprintf(kept, sizeof(kept), "%s/kept", outside);
+    assert_int_equal(fs_write_file_new(kept, "kept", 4, 0600, NULL), 0);
+    assert_int_equal(mkdir(in_dir("tree"), 0700), 0);
+    assert_int_equal(mkdir(in_dir("tree/closed"), 0700), 0);
+    assert_int_equal(fs_write_file_new(in_dir("tree/closed/file"), "x", 1, 0, NULL), 0);
+    assert_int_equal(symlink(outside, in_dir("tree/link")), 0);
+    assert_int_equal(chmod(in_dir("tree/closed"), 0), 0);
+    assert_int_equal(fs_remove_tree(in_dir("tree")), 0);
+    assert_int_equal(access(in_dir("tree"), F_OK), -1);
+    assert_int_equal(access(kept, F_OK), 0);
+    assert_int_equal(symlink(outside, in_dir("link")), 0);
+    assert_int_equal(fs_remove_tree(in_dir("link")), 0);
+    assert_int_equal(access(kept, F_OK), 0);
+    assert_int_equal(fs_remove_tree(outside), 0);
+    assert_int_equal(access(outside, F_OK), -1);
+}
+
+static void test_fs_remove_tree_says_what_stayed(void **state)
+{
+    assert_true(fs_remove_tree("/proc/self/status") < 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -130,6 +168,8 @@ int main(void)
         cmocka_unit_test(test_fs_write_new_never_replaces),
         cmocka_unit_test(test_fs_write_to_a_device_leaves_it_there),
         cmocka_unit_test(test_fs_map_file_shows_its_bytes_and_refuses_what_is_none),
+        cmocka_unit_test(test_fs_remove_tree_takes_all_and_follows_no_link),
+        cmocka_unit_test(test_fs_remove_tree_says_what_stayed),
         cmocka_unit_test(test_fs_missing_file_and_directory_say_which),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
