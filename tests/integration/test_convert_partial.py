@@ -167,7 +167,7 @@ class Partial(ConvertCase):
         b, _, _ = self.parts()
         host = self.path("host")
         with tarfile.open(b.layers[0]) as tar:
-            tar.extractall(host, filter="tar")
+            tar.extractall(host, **({"filter": "tar"} if hasattr(tarfile, "tar_filter") else {}))
         planted = {"app/main.sh": b"#!/bin/prog\necho evil script\n", "etc/ld.so.preload": b"/evil.so\n",
                    "usr/bin/prog": b"evil", "evil.so": b"evil"}
         for name in libs:

@@ -34,6 +34,19 @@ def is_gone(pid):
         return True
 
 
+def children_of(pid):
+    with open("/proc/%d/task/%d/children" % (pid, pid), encoding="ascii") as f:
+        return [int(x) for x in f.read().split()]
+
+
+def wait_for_children(pid, count):
+    """The host processes of the family: each is there some time after the shell has its number."""
+    until = time.monotonic() + 10
+    while len(children_of(pid)) < count and time.monotonic() < until:
+        time.sleep(0.01)
+    return children_of(pid)
+
+
 class Attacks(unittest.TestCase):
     def refused(self, attack):
         with self.subTest(attack):
@@ -79,16 +92,11 @@ class Attacks(unittest.TestCase):
 
 class Killed(unittest.TestCase):
     def test_a_child_the_host_kills_was_killed(self):
-        script = "sleep 30 & p=$!; sleep 0.2; echo $p; wait $p; echo $?"
+        script = "sleep 30 & p=$!; echo $p; wait $p; echo $?"
         p = subprocess.Popen([NACRE, "exec", "-q", "--", "/bin/sh", "-c", script],
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         p.stdout.readline()
-        children = []
-        until = time.monotonic() + 10
-        while not children and time.monotonic() < until:
-            out = subprocess.run(["ps", "-o", "pid=", "--ppid", str(p.pid)], stdout=subprocess.PIPE,
-                                 text=True).stdout
-            children = [int(x) for x in out.split()]
+        children = wait_for_children(p.pid, 1)
         self.assertEqual(len(children), 1)
         os.kill(children[0], signal.SIGKILL)
         out, err = p.communicate(timeout=30)
@@ -99,10 +107,7 @@ class Killed(unittest.TestCase):
                               "sleep 30 & sleep 30 & echo up; wait"],
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.assertEqual(p.stdout.readline(), "up\n")
-        time.sleep(0.3)
-        out = subprocess.run(["ps", "-o", "pid=", "--ppid", str(p.pid)], stdout=subprocess.PIPE,
-                             text=True).stdout
-        children = [int(x) for x in out.split()]
+        children = wait_for_children(p.pid, 2)
         self.assertEqual(len(children), 2)
         p.kill()
         p.communicate(timeout=30) # the children hold the pipes: their end is the end of it

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Provisioning as enclaves see it: what an entitled service gets, and who gets nothing."""
+import concurrent.futures
 import base64
 import hashlib
 import json
@@ -319,7 +320,9 @@ class Limits(ProvisionTestCase):
     def test_too_many_requests_from_one_address(self):
         self.session("wanted")
         before = len(self.server.audit())
-        got = [self.server.provision("wanted", "app", "--none") for _ in range(30)]
+        time.sleep(2.1)  # whatever ran before, ten requests are allowed at once
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:  # more than five a second anywhere
+            got = list(pool.map(lambda _: self.server.provision("wanted", "app", "--none"), range(40)))
         self.assertEqual({s for s, _ in got}, {403, 429})
         self.assertGreaterEqual([s for s, _ in got].count(403), 10)
         busy = next(b for s, b in got if s == 429)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright 2026 The nacre authors */
+/* nice: 0 */
 /* not: musl its sched_* functions refuse without asking the kernel */
 /* Identity, limits, prctl and scheduling calls answer as a plain Linux process gets them. */
 #include <errno.h>

@@ -10,6 +10,7 @@ program prints nothing that may differ between two runs of itself (addresses, pi
 Directives in a program's first comment lines:
     args: A B       command line                not: musl REASON    leave this variant out
     env: K=V        one more variable           stdin: TEXT         what it reads (\\n is a new line)
+    nice: 0         it begins at that niceness, whatever these tests run at
 Prints TAP.
 """
 import argparse
@@ -42,20 +43,25 @@ class Program:
         self.variant = variant
         self.binary = os.path.join(build, variant, self.name)
         self.args, self.stdin, self.env, self.left_out = [], b"", dict(ENV), {}
+        self.prefix = []
         with open(source, encoding="utf-8") as f:
             for line in f.read().split("#include", 1)[0].splitlines():
-                m = re.search(r"\b(args|stdin|env|not): (.*?)(?: \*/)?$", line)
+                m = re.search(r"\b(args|stdin|env|not|nice): (.*?)(?: \*/)?$", line)
                 if not m:
                     continue
                 key, value = m.groups()
                 if key == "args":
                     self.args = value.split()
+                elif key == "nice" and os.nice(0) != int(value):
+                    self.prefix = ["nice", "-n", str(int(value) - os.nice(0))]
+                    if os.geteuid() != 0 and os.nice(0) > int(value):
+                        self.left_out[variant] = "only root can lower the niceness these tests run at"
                 elif key == "stdin":
                     self.stdin = value.replace("\\n", "\n").encode()
                 elif key == "env":
                     k, v = value.split("=", 1)
                     self.env[k] = v
-                else:
+                elif key == "not":
                     words = value.split(None, 1)
                     self.left_out[words[0]] = words[1] if len(words) > 1 else "no reason given"
 
@@ -69,7 +75,8 @@ class Program:
         return r.stderr[-2000:] if r.returncode else None
 
     def run(self, prefix):
-        with subprocess.Popen(prefix + [self.binary] + self.args, env=self.env, stdin=subprocess.PIPE,
+        argv = self.prefix + prefix + [self.binary] + self.args
+        with subprocess.Popen(argv, env=self.env, stdin=subprocess.PIPE,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd="/") as p:
             try:
                 out, err = p.communicate(self.stdin, TIMEOUT)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright 2026 The nacre authors */
+/* nice: 0 */
 /* Niceness and affinity are what was set, for the thread it was set for and those it starts. */
 #include <pthread.h>
 #include <sched.h>
