@@ -5,10 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define X(name) extern const struct bench_row bench_row_##name;
-#include "bench/rows.tbl.h"
-#undef X
-
 static const struct bench_row *const rows[] = {
 #define X(name) &bench_row_##name,
 #include "bench/rows.tbl.h"
@@ -104,12 +100,15 @@ static int run_rounds(const struct bench_row *row, const struct bench_context *c
     return 0;
 }
 
-int bench_run(const struct bench_row *row, const struct bench_context *c, unsigned rounds,
+int bench_run(const struct bench_row *row, const struct bench_context *run, unsigned rounds,
               struct bench_result *ret, struct error **err)
 {
+    struct bench_context context = *run;
+    const struct bench_context *c = &context;
     void *state = NULL;
     int r = 0;
 
+    context.row = row;
     *ret = (struct bench_result){.row = row};
     if (rounds < BENCH_ROUNDS_MIN || rounds > BENCH_ROUNDS_MAX) {
         return error_set(err, EINVAL, "%u rounds: use %u to %u", rounds, BENCH_ROUNDS_MIN,

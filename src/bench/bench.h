@@ -4,8 +4,9 @@
 
 /*
  * Native Linux and nacre side by side in one run: each row does its work both ways in turn, at
- * least five times each, and the medians are compared. A new row is one file in this folder that
- * defines a `const struct bench_row bench_row_NAME`, and one line in rows.tbl.h.
+ * least five times each, and the medians are compared. A new row is a `const struct bench_row
+ * bench_row_NAME` in a file of this folder, and one line in rows.tbl.h; rows that differ in numbers
+ * and names only share their functions and differ in `arg`.
  * docs/benchmarks.md says how the numbers are made.
  */
 
@@ -32,11 +33,12 @@ enum bench_bar {
 
 /* Where rows find what they need. Strings live as long as the run. */
 struct bench_context {
-    const char *loader;    /* nacre-loader */
-    const char *enclave;   /* the test enclave, its SIGSTRUCT beside it as .sig */
-    const char *bin_dir;   /* where nacre is */
-    const char *state_dir; /* of this run alone: NACRE_STATE_DIR */
-    double cycles_per_ns;  /* of the time stamp counter */
+    const struct bench_row *row; /* the one that runs */
+    const char *loader;          /* nacre-loader */
+    const char *enclave;         /* the test enclave, its SIGSTRUCT beside it as .sig */
+    const char *bin_dir;         /* where nacre is */
+    const char *state_dir;       /* of this run alone: NACRE_STATE_DIR */
+    double cycles_per_ns;        /* of the time stamp counter */
 };
 
 struct bench_row {
@@ -47,6 +49,7 @@ struct bench_row {
     double bar_value;
     bool slow;        /* minutes, or much disk: runs only when named or with --slow */
     double exits_max; /* a bar of its own for exits per operation; 0: none */
+    const void *arg;  /* for its functions: what tells it from the other rows that have them */
     /* All may be NULL but nacre. `setup` leaves what the others get in *ret_state; -EOPNOTSUPP
      * with a message: this machine or build lacks what the row needs, which is said and skipped. */
     int (*setup)(const struct bench_context *c, void **ret_state, struct error **err);
@@ -56,6 +59,10 @@ struct bench_row {
                  struct error **err);
     void (*teardown)(void *state);
 };
+
+#define X(name) extern const struct bench_row bench_row_##name;
+#include "bench/rows.tbl.h"
+#undef X
 
 struct bench_result {
     const struct bench_row *row;
@@ -96,6 +103,8 @@ double bench_cycles_per_ns(void); /* measured once, 20 ms */
 /* A batch of `count` system calls of this number with bad arguments, on a thread as it is. */
 void bench_bare_syscall(long number, uint64_t count, struct bench_sample *ret);
 
+/* nacre-loader and the test enclave are there, else -EOPNOTSUPP. */
+[[nodiscard]] int bench_need_enclave(const struct bench_context *c, struct error **err);
 /* Runs the test enclave's loop `name` for `count` operations and fills *ret in nanoseconds. What
  * the loop writes besides its result goes to *ret_extra (malloc'd) when that is not NULL. */
 [[nodiscard]] int bench_enclave_loop(const struct bench_context *c, const char *name,
@@ -124,6 +133,21 @@ struct bench_program {
                             bool inside, struct bench_sample *ret, struct error **err);
 #define BENCH_BATCH_MS 150u
 
+/* The functions of rows that measure with such a program; arg: struct bench_ops_row. The state is
+ * a struct bench_program, or something that begins with one. */
+struct bench_ops_row {
+    const char *file; /* as bench_built_file finds it */
+    const char *interpreter;
+    const char *work;
+};
+[[nodiscard]] int bench_ops_setup(const struct bench_context *c, void **ret_state,
+                                  struct error **err);
+[[nodiscard]] int bench_ops_native(const struct bench_context *c, void *state,
+                                   struct bench_sample *ret, struct error **err);
+[[nodiscard]] int bench_ops_nacre(const struct bench_context *c, void *state,
+                                  struct bench_sample *ret, struct error **err);
+void bench_ops_teardown(void *state);
+
 /* argv under nacre exec with these options (NULL: none) to its end as one operation: milliseconds,
  * with its exits. */
 [[nodiscard]] int bench_exec_program(const struct bench_context *c, const char *const *options,
@@ -139,50 +163,6 @@ struct bench_program {
 /* Runs a program to its end as one operation: wall and CPU time in milliseconds. */
 [[nodiscard]] int bench_program(const char *const *argv, struct bench_sample *ret,
                                 struct error **err);
-
-/* --- services: a server natively or under nacre exec, a client of its own beside it --- */
-
-#define BENCH_SERVICE_ARGS 16
-
-struct bench_service {
-    /* The caller's: argv[0] is a name in PATH; BENCH_PORT stands for the port, which is chosen by
-     * bench_service_prepare. */
-    const char *argv[BENCH_SERVICE_ARGS];
-    const char *client; /* a program the load needs, or NULL */
-    /* Work at 127.0.0.1:port: operations and the nanoseconds they took. */
-    int (*load)(const struct bench_service *s, double *ret_ops, double *ret_ns, struct error **err);
-    const void *arg; /* for load */
-    int (*warm_up)(const struct bench_service *s, double *ret_ops, double *ret_ns,
-                   struct error **err); /* not measured, but its exits are counted; may be NULL */
-    /* bench_service_prepare's. */
-    uint16_t port;
-    double start_exits; /* of starting and stopping it without load */
-    char program[256];
-    char port_text[8];
-};
-#define BENCH_PORT "%port"
-
-/* For servers that learn their port from a file: chooses it before. */
-[[nodiscard]] int bench_service_port(struct bench_service *s, struct error **err);
-/* -EOPNOTSUPP when a program is missing. Call once the caller's fields are set. */
-[[nodiscard]] int bench_service_prepare(const struct bench_context *c, struct bench_service *s,
-                                        struct error **err);
-/* Starts it, puts the load on it, stops it: operations per second. */
-[[nodiscard]] int bench_service_run(const struct bench_context *c, const struct bench_service *s,
-                                    bool inside, struct bench_sample *ret, struct error **err);
-/* The whole standard output of a client (malloc'd, NUL-terminated), which must succeed. */
-[[nodiscard]] int bench_client_output(const char *const *argv, char **ret, struct error **err);
-/* Starts it afresh and asks for `path` until there is an answer in HTTP: milliseconds since the
- * command, and the peak resident memory of its process then, in MiB. */
-[[nodiscard]] int bench_service_cold(const struct bench_context *c, const struct bench_service *s,
-                                     bool inside, const char *path, double *ret_ms, double *ret_mib,
-                                     struct error **err);
-/* As bench_wrk, with so many connections. */
-[[nodiscard]] int bench_wrk_connections(const struct bench_service *s, unsigned connections,
-                                        double *ret_ops, double *ret_ns, struct error **err);
-/* wrk against path `arg` (a string) of the service for a second, 16 connections. */
-[[nodiscard]] int bench_wrk(const struct bench_service *s, double *ret_ops, double *ret_ns,
-                            struct error **err);
 
 /* The argument vector of `nacre exec` running argv, in ret[BENCH_ARGS_MAX]; *ret_nacre (malloc'd)
  * is its first. *ret_stats: the file whose counts bench_read_exits adds up after the end. */

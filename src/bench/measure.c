@@ -154,6 +154,16 @@ static int read_result(int fd, struct bench_enclave_result *ret, uint8_t **ret_e
     return 0;
 }
 
+int bench_need_enclave(const struct bench_context *c, struct error **err)
+{
+    return access(c->loader, X_OK) == 0 && access(c->enclave, R_OK) == 0
+               ? 0
+               : error_set(err, EOPNOTSUPP,
+                           "needs nacre-loader and the test enclave (%s), which a build directory "
+                           "has",
+                           c->enclave);
+}
+
 int bench_enclave_loop(const struct bench_context *c, const char *name, uint64_t count,
                        struct bench_sample *ret, uint8_t **ret_extra, size_t *ret_extra_size,
                        struct error **err)

@@ -388,3 +388,47 @@ int bench_ops(const struct bench_context *c, const struct bench_program *p, bool
     ret->n = m.batch;
     return 0;
 }
+
+/* ---- rows of such programs ---- */
+
+int bench_ops_setup(const struct bench_context *c, void **ret_state, struct error **err)
+{
+    const struct bench_ops_row *row = c->row->arg;
+    struct bench_program *p = calloc(1, sizeof(*p));
+    int r;
+
+    if (p == NULL) {
+        return error_set(err, ENOMEM, "out of memory");
+    }
+    *p = (struct bench_program){.interpreter = row->interpreter, .work = row->work};
+    r = bench_built_file(c, row->file, &p->path, err);
+    if (r == 0) {
+        r = bench_ops_prepare(c, p, err);
+    }
+    if (r < 0) {
+        bench_ops_teardown(p);
+        return r;
+    }
+    *ret_state = p;
+    return 0;
+}
+
+int bench_ops_native(const struct bench_context *c, void *state, struct bench_sample *ret,
+                     struct error **err)
+{
+    return bench_ops(c, state, /*inside=*/false, ret, err);
+}
+
+int bench_ops_nacre(const struct bench_context *c, void *state, struct bench_sample *ret,
+                    struct error **err)
+{
+    return bench_ops(c, state, /*inside=*/true, ret, err);
+}
+
+void bench_ops_teardown(void *state)
+{
+    struct bench_program *p = state;
+
+    free(p->path);
+    free(p);
+}

@@ -78,7 +78,6 @@ static int setup(const struct bench_context *c, void **ret_state, struct error *
     return r;
 }
 
-extern const struct bench_row bench_row_hello_attested;
 const struct bench_row bench_row_hello_attested = {
     .id = "hello-attested",
     .unit = "ms",

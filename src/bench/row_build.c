@@ -76,8 +76,15 @@ static int sign_it(struct build_state *s, struct error **err)
     return r < 0 ? r : sigstruct_sign(&s->sigstruct, key, err);
 }
 
-static int setup_of(size_t size, void **ret_state, struct error **err)
+/* The row's arg. */
+struct build_row {
+    size_t size;  /* of the enclave */
+    double parts; /* the row tells the time of one of so many */
+};
+
+static int setup(const struct bench_context *c, void **ret_state, struct error **err)
 {
+    const size_t size = ((const struct build_row *)c->row->arg)->size;
     struct build_state *s = calloc(1, sizeof(*s));
     enum loader_mode mode;
     int r;
@@ -107,6 +114,16 @@ static int setup_of(size_t size, void **ret_state, struct error **err)
     return 0;
 }
 
+/* As the row tells it. */
+static void in_parts(const struct bench_context *c, struct bench_sample *s)
+{
+    const double parts = ((const struct build_row *)c->row->arg)->parts;
+
+    s->value /= parts;
+    s->cpu_us /= parts;
+    s->n = (uint64_t)parts;
+}
+
 static int native_hash(const struct bench_context *c, void *state, struct bench_sample *ret,
                        struct error **err)
 {
@@ -124,7 +141,7 @@ static int native_hash(const struct bench_context *c, void *state, struct bench_
     }
     sha256_final(&h, digest);
     ret->value = (bench_now_ns() - start) / 1e6;
-    ret->n = 1;
+    in_parts(c, ret);
     return 0;
 }
 
@@ -143,61 +160,31 @@ static int build_and_destroy(const struct bench_context *c, void *state, struct 
     r = s->backend->init(e, &s->sigstruct, err);
     ret->value = (bench_now_ns() - start) / 1e6;
     ret->cpu_us = (bench_cpu_ns() - cpu) / 1e3;
-    ret->n = 1;
+    in_parts(c, ret);
     s->backend->destroy(e);
     return r;
 }
 
-static int setup_4mib(const struct bench_context *c, void **ret_state, struct error **err)
-{
-    return setup_of(4 * MIB, ret_state, err);
-}
-
-static int setup_32mib(const struct bench_context *c, void **ret_state, struct error **err)
-{
-    return setup_of(32 * MIB, ret_state, err);
-}
-
-static int native_per_mib(const struct bench_context *c, void *state, struct bench_sample *ret,
-                          struct error **err)
-{
-    int r = native_hash(c, state, ret, err);
-
-    ret->value /= 32;
-    return r;
-}
-
-static int nacre_per_mib(const struct bench_context *c, void *state, struct bench_sample *ret,
-                         struct error **err)
-{
-    int r = build_and_destroy(c, state, ret, err);
-
-    ret->value /= 32;
-    ret->cpu_us /= 32;
-    ret->n = 32;
-    return r;
-}
-
-extern const struct bench_row bench_row_build_4mib;
 const struct bench_row bench_row_build_4mib = {
     .id = "build-4mib",
     .unit = "ms",
     .work = "create, add, measure, init an enclave with 4 MiB, beside SHA-256 of its records",
     .bar = BENCH_BAR_MAX,
     .bar_value = 40,
-    .setup = setup_4mib,
+    .arg = &(const struct build_row){4 * MIB, 1},
+    .setup = setup,
     .native = native_hash,
     .nacre = build_and_destroy,
     .teardown = build_teardown,
 };
 
-extern const struct bench_row bench_row_build_mib;
 const struct bench_row bench_row_build_mib = {
     .id = "build-mib",
     .unit = "ms",
     .work = "the same per MiB, of an enclave with 32 MiB",
-    .setup = setup_32mib,
-    .native = native_per_mib,
-    .nacre = nacre_per_mib,
+    .arg = &(const struct build_row){32 * MIB, 32},
+    .setup = setup,
+    .native = native_hash,
+    .nacre = build_and_destroy,
     .teardown = build_teardown,
 };

@@ -5,8 +5,6 @@
  * What single system calls, threads and plain computing cost an unmodified program inside: the same
  * binary natively and under nacre exec.
  */
-#include <stdlib.h>
-
 #include "bench/bench.h"
 
 #define PYTHON "/usr/bin/python3"
@@ -16,64 +14,18 @@
 #define OPS_MUSL    "../bench/bench_ops_musl"
 #define NBODY       "../bench/bench_nbody.py"
 
-static void teardown(void *state)
-{
-    struct bench_program *p = state;
-
-    free(p->path);
-    free(p);
-}
-
-static int setup(const struct bench_context *c, const char *file, const char *interpreter,
-                 const char *work, void **ret_state, struct error **err)
-{
-    struct bench_program *p = calloc(1, sizeof(*p));
-    int r;
-
-    if (p == NULL) {
-        return error_set(err, ENOMEM, "out of memory");
-    }
-    *p = (struct bench_program){.interpreter = interpreter, .work = work};
-    r = bench_built_file(c, file, &p->path, err);
-    if (r == 0) {
-        r = bench_ops_prepare(c, p, err);
-    }
-    if (r < 0) {
-        teardown(p);
-        return r;
-    }
-    *ret_state = p;
-    return 0;
-}
-
-static int native(const struct bench_context *c, void *state, struct bench_sample *ret,
-                  struct error **err)
-{
-    return bench_ops(c, state, /*inside=*/false, ret, err);
-}
-
-static int nacre(const struct bench_context *c, void *state, struct bench_sample *ret,
-                 struct error **err)
-{
-    return bench_ops(c, state, /*inside=*/true, ret, err);
-}
-
-#define OPS_ROW(name, row_id, file, with, work_name, bar_limit, text)                      \
-    static int name##_setup(const struct bench_context *c, void **ret, struct error **err) \
-    {                                                                                      \
-        return setup(c, (file), (with), (work_name), ret, err);                            \
-    }                                                                                      \
-    extern const struct bench_row bench_row_##name;                                        \
-    const struct bench_row bench_row_##name = {                                            \
-        .id = (row_id),                                                                    \
-        .unit = "ns",                                                                      \
-        .work = (text),                                                                    \
-        .bar = (bar_limit) > 0 ? BENCH_BAR_RATIO_MAX : BENCH_BAR_NONE,                     \
-        .bar_value = (bar_limit),                                                          \
-        .setup = name##_setup,                                                             \
-        .native = native,                                                                  \
-        .nacre = nacre,                                                                    \
-        .teardown = teardown,                                                              \
+#define OPS_ROW(name, row_id, file_name, with, work_name, bar_limit, text)      \
+    const struct bench_row bench_row_##name = {                                 \
+        .id = (row_id),                                                         \
+        .unit = "ns",                                                           \
+        .work = (text),                                                         \
+        .bar = (bar_limit) > 0 ? BENCH_BAR_RATIO_MAX : BENCH_BAR_NONE,          \
+        .bar_value = (bar_limit),                                               \
+        .arg = &(const struct bench_ops_row){(file_name), (with), (work_name)}, \
+        .setup = bench_ops_setup,                                               \
+        .native = bench_ops_native,                                             \
+        .nacre = bench_ops_nacre,                                               \
+        .teardown = bench_ops_teardown,                                         \
     }
 
 OPS_ROW(getpid, "getpid", OPS_DYNAMIC, NULL, "getpid", 1.0, "getpid, dynamic glibc");

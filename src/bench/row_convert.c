@@ -61,11 +61,11 @@ static int make(const struct bench_context *c, struct convert_state *s, struct e
     return r < 0 ? r : bench_printf(&s->to, err, "oci:%s:bench", s->copy);
 }
 
-static int setup(const struct bench_context *c, const char *beside, void **ret_state,
-                 struct error **err)
+/* The row's arg is the program beside. */
+static int setup(const struct bench_context *c, void **ret_state, struct error **err)
 {
     struct convert_state *s = NULL;
-    int r = need(beside, err);
+    int r = need(c->row->arg, err);
 
     if (r < 0) {
         return r;
@@ -84,16 +84,6 @@ static int setup(const struct bench_context *c, const char *beside, void **ret_s
 
 #define SKOPEO "/usr/bin/skopeo"
 #define MKFS   "/usr/bin/mkfs.erofs"
-
-static int skopeo_setup(const struct bench_context *c, void **ret_state, struct error **err)
-{
-    return setup(c, SKOPEO, ret_state, err);
-}
-
-static int erofs_setup(const struct bench_context *c, void **ret_state, struct error **err)
-{
-    return setup(c, MKFS, ret_state, err);
-}
 
 /* Nobody pays for removing what the run before wrote. */
 static int clear(const struct convert_state *s, struct error **err)
@@ -136,7 +126,6 @@ static int nacre(const struct bench_context *c, void *state, struct bench_sample
     return r < 0 ? r : bench_program(argv, ret, err);
 }
 
-extern const struct bench_row bench_row_convert_220m;
 const struct bench_row bench_row_convert_220m = {
     .id = "convert-220m",
     .unit = "ms",
@@ -144,19 +133,20 @@ const struct bench_row bench_row_convert_220m = {
     .bar = BENCH_BAR_RATIO_MAX,
     .bar_value = 1.5,
     .slow = true,
-    .setup = skopeo_setup,
+    .arg = SKOPEO,
+    .setup = setup,
     .native = skopeo_native,
     .nacre = nacre,
     .teardown = teardown,
 };
 
-extern const struct bench_row bench_row_convert_220m_erofs;
 const struct bench_row bench_row_convert_220m_erofs = {
     .id = "convert-220m-erofs",
     .unit = "ms",
     .work = "the same, beside mkfs.erofs of its directory",
     .slow = true,
-    .setup = erofs_setup,
+    .arg = MKFS,
+    .setup = setup,
     .native = erofs_native,
     .nacre = nacre,
     .teardown = teardown,

@@ -8,28 +8,14 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
-#include "bench/bench.h"
+#include "bench/service.h"
 
 #define PYTHON "/usr/bin/python3"
-#define APP    "../bench/bench_flask.py"
 
 /* argv: the port, the service. Debian's python has flask, if any. */
 static const char g_run[] = "import os, runpy, sys\n"
                             "os.environ.update(FLASK_TLS='off', PORT=sys.argv[1])\n"
                             "runpy.run_path(sys.argv[2], run_name='__main__')\n";
-
-struct flask {
-    struct bench_service service; /* first: bench_service_run's */
-    char *app;
-};
-
-static void teardown(void *state)
-{
-    struct flask *f = state;
-
-    free(f->app);
-    free(f);
-}
 
 /* A patient, so that there is something to ask for. */
 static int post(const struct bench_service *s, double *ret_ops, double *ret_ns, struct error **err)
@@ -44,11 +30,6 @@ static int post(const struct bench_service *s, double *ret_ops, double *ret_ns, 
     return bench_client_output(argv, &text, err);
 }
 
-static int get(const struct bench_service *s, double *ret_ops, double *ret_ns, struct error **err)
-{
-    return bench_wrk_connections(s, 4, ret_ops, ret_ns, err);
-}
-
 static int need_flask(struct error **err)
 {
     const char *const argv[] = {PYTHON, "-c", "import flask", NULL};
@@ -61,61 +42,23 @@ static int need_flask(struct error **err)
                : 0;
 }
 
-static int setup(const struct bench_context *c, void **ret, struct error **err)
-{
-    struct flask *f = calloc(1, sizeof(*f));
-    int r = f == NULL ? error_set(err, ENOMEM, "out of memory") : need_flask(err);
+static const struct bench_service_plan g_plan = {
+    .argv = {PYTHON, "-c", g_run, BENCH_PORT, BENCH_BUILT "../bench/bench_flask.py"},
+    .client = "wrk",
+    .warm_up = post,
+    .load = bench_wrk,
+    .load_arg = &(const struct bench_wrk_arg){"/score/p", 4},
+    .need = need_flask,
+};
 
-    if (r == 0) {
-        r = bench_built_file(c, APP, &f->app, err);
-    }
-    if (r == 0) {
-        f->service = (struct bench_service){
-            .argv = {PYTHON, "-c", g_run, BENCH_PORT, f->app},
-            .client = "wrk",
-            .warm_up = post,
-            .load = get,
-            .arg = "/score/p",
-        };
-        r = bench_service_prepare(c, &f->service, err);
-    }
-    if (r < 0) {
-        if (f != NULL) {
-            teardown(f);
-        }
-        return r;
-    }
-    *ret = f;
-    return 0;
-}
-
-static int load_native(const struct bench_context *c, void *state, struct bench_sample *ret,
-                       struct error **err)
-{
-    struct flask *f = state;
-
-    return bench_service_run(c, &f->service, /*inside=*/false, ret, err);
-}
-
-static int load_nacre(const struct bench_context *c, void *state, struct bench_sample *ret,
-                      struct error **err)
-{
-    struct flask *f = state;
-
-    return bench_service_run(c, &f->service, /*inside=*/true, ret, err);
-}
-
-extern const struct bench_row bench_row_flask;
 const struct bench_row bench_row_flask = {
     .id = "flask",
     .unit = "req/s",
     .work = "the demo service, 4 connections of wrk, no keep-alive (its server has none)",
-    .setup = setup,
-    .native = load_native,
-    .nacre = load_nacre,
-    .teardown = teardown,
     .bar = BENCH_BAR_RATIO_MIN,
     .bar_value = 0.95,
+    .arg = &g_plan,
+    BENCH_SERVICE,
 };
 
 /* ---- start and memory ---- */
@@ -123,10 +66,9 @@ const struct bench_row bench_row_flask = {
 static int cold(const struct bench_context *c, void *state, bool inside, bool memory,
                 struct bench_sample *ret, struct error **err)
 {
-    struct flask *f = state;
     double ms;
     double mib;
-    int r = bench_service_cold(c, &f->service, inside, "/score/none", &ms, &mib, err);
+    int r = bench_service_cold(c, state, inside, "/score/none", &ms, &mib, err);
 
     *ret = (struct bench_sample){.value = memory ? mib : ms, .n = 1};
     return r;
@@ -156,24 +98,24 @@ static int memory_nacre(const struct bench_context *c, void *state, struct bench
     return cold(c, state, /*inside=*/true, /*memory=*/true, ret, err);
 }
 
-extern const struct bench_row bench_row_flask_start;
 const struct bench_row bench_row_flask_start = {
     .id = "flask-start",
     .unit = "ms",
     .work = "the demo service, from the command to its first answer (attestation: hello-attested)",
-    .setup = setup,
+    .arg = &g_plan,
+    .setup = bench_service_setup,
     .native = start_native,
     .nacre = start_nacre,
-    .teardown = teardown,
+    .teardown = bench_service_teardown,
 };
 
-extern const struct bench_row bench_row_flask_memory;
 const struct bench_row bench_row_flask_memory = {
     .id = "flask-memory",
     .unit = "MiB",
     .work = "the demo service, peak resident memory of its process at its first answer",
-    .setup = setup,
+    .arg = &g_plan,
+    .setup = bench_service_setup,
     .native = memory_native,
     .nacre = memory_nacre,
-    .teardown = teardown,
+    .teardown = bench_service_teardown,
 };

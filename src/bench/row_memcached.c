@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "bench/bench.h"
+#include "bench/service.h"
 
 #define CONNECTIONS 32u
 #define REQUESTS    60000u
@@ -135,44 +135,14 @@ static int load(const struct bench_service *s, double *ret_ops, double *ret_ns, 
     return r;
 }
 
-static int setup(const struct bench_context *c, void **ret, struct error **err)
-{
-    _cleanup_free_ struct bench_service *s = calloc(1, sizeof(*s));
-    int r;
-
-    if (s == NULL) {
-        return error_set(err, ENOMEM, "out of memory");
-    }
-    *s = (struct bench_service){
-        .argv = {"memcached", "-u", "root", "-l", "127.0.0.1", "-p", BENCH_PORT, "-t", "4"},
-        .load = load,
-    };
-    r = bench_service_prepare(c, s, err);
-    if (r == 0) {
-        *ret = TAKE_PTR(s);
-    }
-    return r;
-}
-
-static int native(const struct bench_context *c, void *state, struct bench_sample *ret,
-                  struct error **err)
-{
-    return bench_service_run(c, state, /*inside=*/false, ret, err);
-}
-
-static int nacre(const struct bench_context *c, void *state, struct bench_sample *ret,
-                 struct error **err)
-{
-    return bench_service_run(c, state, /*inside=*/true, ret, err);
-}
-
-extern const struct bench_row bench_row_memcached;
 const struct bench_row bench_row_memcached = {
     .id = "memcached",
     .unit = "op/s",
     .work = "memcached -t 4: ten gets to a set of 100 bytes, 32 connections",
-    .setup = setup,
-    .native = native,
-    .nacre = nacre,
-    .teardown = free,
+    .arg =
+        &(const struct bench_service_plan){
+            .argv = {"memcached", "-u", "root", "-l", "127.0.0.1", "-p", BENCH_PORT, "-t", "4"},
+            .load = load,
+        },
+    BENCH_SERVICE,
 };

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/fs.h"
 #include "bench/bench.h"
 
 #define MANY "24000"
@@ -43,29 +44,6 @@ static int make_dir(const struct bench_context *c, const struct provision_plan *
         return error_set(err, ENOMEM, "out of memory");
     }
     return mkdtemp(*ret) != NULL ? 0 : error_set_errno(err, errno, "cannot make %s", *ret);
-}
-
-static void remove_dir(const char *dir)
-{
-    static const char *const names[] = {"cas.db",     "cas.db-wal",  "cas.db-shm", "audit.log",
-                                        "master.key", "tls-key.pem", ".serve",     "tls-cert.pem"};
-    _cleanup_free_ char *cas = NULL;
-
-    if (asprintf(&cas, "%s/cas", dir) < 0) {
-        cas = NULL;
-        return;
-    }
-    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
-        _cleanup_free_ char *path = NULL;
-
-        if (asprintf(&path, "%s/%s", cas, names[i]) < 0) {
-            path = NULL;
-        } else {
-            (void)unlink(path);
-        }
-    }
-    (void)rmdir(cas);
-    (void)rmdir(dir);
 }
 
 static int run_load(const struct bench_context *c, const struct provision_plan *p, const char *dir,
@@ -116,7 +94,7 @@ static int measure(const struct bench_context *c, const struct provision_plan *p
         return r;
     }
     r = run_load(c, p, dir, &j, err);
-    remove_dir(dir);
+    (void)fs_remove_tree(dir);
     if (r < 0) {
         return r;
     }
@@ -141,23 +119,30 @@ static int setup(const struct bench_context *c, void **ret_state, struct error *
     return r;
 }
 
-#define PROVISION_ROW(name, row_id, row_unit, bar_kind, bar_number, text, ...)                    \
-    static int nacre_##name(const struct bench_context *c, void *state, struct bench_sample *ret, \
-                            struct error **err)                                                   \
-    {                                                                                             \
-        static const struct provision_plan plan = {__VA_ARGS__};                                  \
-                                                                                                  \
-        return measure(c, &plan, ret, err);                                                       \
-    }                                                                                             \
-    extern const struct bench_row bench_row_##name;                                               \
-    const struct bench_row bench_row_##name = {                                                   \
-        .id = row_id,                                                                             \
-        .unit = row_unit,                                                                         \
-        .work = text,                                                                             \
-        .bar = bar_kind,                                                                          \
-        .bar_value = bar_number,                                                                  \
-        .setup = setup,                                                                           \
-        .nacre = nacre_##name,                                                                    \
+static int nacre(const struct bench_context *c, void *state, struct bench_sample *ret,
+                 struct error **err)
+{
+    return measure(c, c->row->arg, ret, err);
+}
+
+static int one_session(const struct bench_context *c, void *state, struct bench_sample *ret,
+                       struct error **err)
+{
+    static const struct provision_plan plan = {"16", "800", "1", "1", "cpu_us", 1};
+
+    return measure(c, &plan, ret, err);
+}
+
+#define PROVISION_ROW(name, row_id, row_unit, bar_kind, bar_number, text, ...) \
+    const struct bench_row bench_row_##name = {                                \
+        .id = row_id,                                                          \
+        .unit = row_unit,                                                      \
+        .work = text,                                                          \
+        .bar = bar_kind,                                                       \
+        .bar_value = bar_number,                                               \
+        .arg = &(const struct provision_plan){__VA_ARGS__},                    \
+        .setup = setup,                                                        \
+        .nacre = nacre,                                                        \
     }
 
 PROVISION_ROW(provision, "provision", "/s", BENCH_BAR_MIN, 500,
@@ -184,48 +169,24 @@ PROVISION_ROW(provision_p99_128, "provision-p99-128", "ms", BENCH_BAR_NONE, 0,
 PROVISION_ROW(provision_memory, "provision-memory", "MiB", BENCH_BAR_NONE, 0,
               "memory of CAS behind 128 clients", "128", "800", "1", "1", "rss_kib", 1.0 / 1024);
 
-static int one_session(const struct bench_context *c, void *state, struct bench_sample *ret,
-                       struct error **err)
-{
-    static const struct provision_plan plan = {"16", "800", "1", "1", "cpu_us", 1};
-
-    return measure(c, &plan, ret, err);
-}
-
-static int many_sessions(const struct bench_context *c, void *state, struct bench_sample *ret,
-                         struct error **err)
-{
-    static const struct provision_plan plan = {"16", "800", MANY, "1", "cpu_us", 1};
-
-    return measure(c, &plan, ret, err);
-}
-
-static int many_in_turn(const struct bench_context *c, void *state, struct bench_sample *ret,
-                        struct error **err)
-{
-    static const struct provision_plan plan = {"16", "800", MANY, MANY, "cpu_us", 1};
-
-    return measure(c, &plan, ret, err);
-}
-
-extern const struct bench_row bench_row_provision_24k;
 const struct bench_row bench_row_provision_24k = {
     .id = "provision-24k",
     .unit = "us",
     .work = "CPU time of CAS for one, 24,000 sessions stored, beside one session stored",
     .bar = BENCH_BAR_RATIO_MAX,
     .bar_value = 1.15,
+    .arg = &(const struct provision_plan){"16", "800", MANY, "1", "cpu_us", 1},
     .setup = setup,
     .native = one_session,
-    .nacre = many_sessions,
+    .nacre = nacre,
 };
 
-extern const struct bench_row bench_row_provision_24k_all;
 const struct bench_row bench_row_provision_24k_all = {
     .id = "provision-24k-all",
     .unit = "us",
     .work = "the same with each of the 24,000 asked for in turn, from the database",
+    .arg = &(const struct provision_plan){"16", "800", MANY, MANY, "cpu_us", 1},
     .setup = setup,
     .native = one_session,
-    .nacre = many_in_turn,
+    .nacre = nacre,
 };

@@ -114,11 +114,10 @@ static int prepare(const struct bench_context *c, struct verify_state *s, struct
 static int verify_setup(const struct bench_context *c, void **ret_state, struct error **err)
 {
     struct verify_state *s;
-    int r;
+    int r = bench_need_enclave(c, err);
 
-    if (access(c->loader, X_OK) < 0 || access(c->enclave, R_OK) < 0) {
-        return error_set(err, EOPNOTSUPP,
-                         "needs the test enclave (%s), which a build directory has", c->enclave);
+    if (r < 0) {
+        return r;
     }
     s = calloc(1, sizeof(*s));
     if (s == NULL) {
@@ -187,7 +186,6 @@ static int bare_getppid(const struct bench_context *c, void *state, struct bench
     return 0;
 }
 
-extern const struct bench_row bench_row_quote_verify;
 const struct bench_row bench_row_quote_verify = {
     .id = "quote-verify",
     .unit = "us",
@@ -200,7 +198,6 @@ const struct bench_row bench_row_quote_verify = {
     .teardown = verify_teardown,
 };
 
-extern const struct bench_row bench_row_quote_verify_cold;
 const struct bench_row bench_row_quote_verify_cold = {
     .id = "quote-verify-cold",
     .unit = "us",

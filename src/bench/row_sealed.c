@@ -25,8 +25,8 @@
 #define DEEP       "/usr/lib/nacre/bench"
 
 struct sealed_state {
+    struct bench_program program; /* first: the functions of bench_ops rows take it */
     struct bench_image image;
-    struct bench_program program;
     char *native_file;
     uint8_t *cipher; /* for GCM alone */
 };
@@ -96,8 +96,8 @@ static int make_root(const char *root, const char *ops, const char *big, struct 
     return r < 0 ? r : write_big(big, err);
 }
 
-static int setup(const struct bench_context *c, const char *work, void **ret_state,
-                 struct error **err)
+/* The row's arg is the program's work. */
+static int setup(const struct bench_context *c, void **ret_state, struct error **err)
 {
     struct sealed_state *s = calloc(1, sizeof(*s));
     _cleanup_free_ char *root = NULL;
@@ -125,7 +125,7 @@ static int setup(const struct bench_context *c, const char *work, void **ret_sta
         r = bench_image_seal(c, &plan, &s->image, err);
     }
     if (r == 0) {
-        s->program.work = work;
+        s->program.work = c->row->arg;
         s->program.options = s->image.options;
         s->program.inside_path = "/ops";
         s->program.file = s->native_file;
@@ -138,18 +138,6 @@ static int setup(const struct bench_context *c, const char *work, void **ret_sta
     }
     *ret_state = s;
     return 0;
-}
-
-static int native(const struct bench_context *c, void *state, struct bench_sample *ret,
-                  struct error **err)
-{
-    return bench_ops(c, &((struct sealed_state *)state)->program, /*inside=*/false, ret, err);
-}
-
-static int nacre(const struct bench_context *c, void *state, struct bench_sample *ret,
-                 struct error **err)
-{
-    return bench_ops(c, &((struct sealed_state *)state)->program, /*inside=*/true, ret, err);
 }
 
 /* ---- AES-256-GCM alone ---- */
@@ -216,7 +204,7 @@ static int raw_setup(const struct bench_context *c, void **ret_state, struct err
 
 static int first_setup(const struct bench_context *c, void **ret_state, struct error **err)
 {
-    int r = setup(c, "first", ret_state, err);
+    int r = setup(c, ret_state, err);
 
     if (r == 0) {
         r = map_cipher(*ret_state, err);
@@ -230,7 +218,7 @@ static int first_setup(const struct bench_context *c, void **ret_state, struct e
 static int first_nacre(const struct bench_context *c, void *state, struct bench_sample *ret,
                        struct error **err)
 {
-    int r = nacre(c, state, ret, err);
+    int r = bench_ops_nacre(c, state, ret, err);
 
     to_throughput(ret);
     return r;
@@ -239,7 +227,7 @@ static int first_nacre(const struct bench_context *c, void *state, struct bench_
 static int first_native(const struct bench_context *c, void *state, struct bench_sample *ret,
                         struct error **err)
 {
-    int r = native(c, state, ret, err);
+    int r = bench_ops_native(c, state, ret, err);
 
     to_throughput(ret);
     return r;
@@ -247,7 +235,6 @@ static int first_native(const struct bench_context *c, void *state, struct bench
 
 /* ---- rows ---- */
 
-extern const struct bench_row bench_row_raw_gcm;
 const struct bench_row bench_row_raw_gcm = {
     .id = "raw-gcm",
     .unit = "MiB/s",
@@ -257,53 +244,44 @@ const struct bench_row bench_row_raw_gcm = {
     .teardown = teardown,
 };
 
-extern const struct bench_row bench_row_sealed_first;
 const struct bench_row bench_row_sealed_first = {
     .id = "sealed-first",
     .unit = "MiB/s",
     .work = "a file of 128 MiB read for the first time, beside AES-256-GCM alone",
     .bar = BENCH_BAR_RATIO_MIN,
     .bar_value = 0.8,
+    .arg = "first",
     .setup = first_setup,
     .native = raw_gcm,
     .nacre = first_nacre,
     .teardown = teardown,
 };
 
-static int again_setup(const struct bench_context *c, void **ret_state, struct error **err)
-{
-    return setup(c, "read-again", ret_state, err);
-}
-
-extern const struct bench_row bench_row_sealed_read;
 const struct bench_row bench_row_sealed_read = {
     .id = "sealed-read",
     .unit = "MiB/s",
     .work = "the same file read again, beside the page cache",
     .bar = BENCH_BAR_RATIO_MIN,
     .bar_value = 1.0,
-    .setup = again_setup,
+    .arg = "read-again",
+    .setup = setup,
     .native = first_native,
     .nacre = first_nacre,
     .teardown = teardown,
 };
 
-#define SEALED_ROW(name, row_id, work_name, kind, limit, text)                             \
-    static int name##_setup(const struct bench_context *c, void **ret, struct error **err) \
-    {                                                                                      \
-        return setup(c, (work_name), ret, err);                                            \
-    }                                                                                      \
-    extern const struct bench_row bench_row_##name;                                        \
-    const struct bench_row bench_row_##name = {                                            \
-        .id = (row_id),                                                                    \
-        .unit = "ns",                                                                      \
-        .work = (text),                                                                    \
-        .bar = (kind),                                                                     \
-        .bar_value = (limit),                                                              \
-        .setup = name##_setup,                                                             \
-        .native = native,                                                                  \
-        .nacre = nacre,                                                                    \
-        .teardown = teardown,                                                              \
+#define SEALED_ROW(name, row_id, work_name, kind, limit, text) \
+    const struct bench_row bench_row_##name = {                \
+        .id = (row_id),                                        \
+        .unit = "ns",                                          \
+        .work = (text),                                        \
+        .bar = (kind),                                         \
+        .bar_value = (limit),                                  \
+        .arg = (work_name),                                    \
+        .setup = setup,                                        \
+        .native = bench_ops_native,                            \
+        .nacre = bench_ops_nacre,                              \
+        .teardown = teardown,                                  \
     }
 
 SEALED_ROW(sealed_rand, "sealed-rand", "first-random", BENCH_BAR_MAX, 3000,

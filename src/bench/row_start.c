@@ -64,7 +64,6 @@ static int python_nacre(const struct bench_context *c, void *state, struct bench
     return bench_exec_program(c, NULL, argv, ret, err);
 }
 
-extern const struct bench_row bench_row_hello_start;
 const struct bench_row bench_row_hello_start = {
     .id = "hello-start",
     .unit = "ms",
@@ -75,7 +74,6 @@ const struct bench_row bench_row_hello_start = {
     .teardown = free,
 };
 
-extern const struct bench_row bench_row_py_start_host;
 const struct bench_row bench_row_py_start_host = {
     .id = "py-start-host",
     .unit = "ms",
@@ -175,7 +173,6 @@ static int many_nacre(const struct bench_context *c, void *state, struct bench_s
     return start_sealed(c, &((struct sealed_start *)state)->many, ret, err);
 }
 
-extern const struct bench_row bench_row_py_start;
 const struct bench_row bench_row_py_start = {
     .id = "py-start",
     .unit = "ms",
@@ -189,7 +186,6 @@ const struct bench_row bench_row_py_start = {
 };
 
 /* "native" is py-start here: nacre, without the many files. */
-extern const struct bench_row bench_row_start_many_files;
 const struct bench_row bench_row_start_many_files = {
     .id = "start-many-files",
     .unit = "ms",

@@ -14,12 +14,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "bench/bench.h"
+#include "base/fs.h"
+#include "bench/service.h"
 
 #define READY_MS   60000u
 #define END_MS     20000u
@@ -61,7 +63,7 @@ static struct sockaddr_in local(uint16_t port)
         .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 }
 
-int bench_service_port(struct bench_service *s, struct error **err)
+static int choose_port(struct bench_service *s, struct error **err)
 {
     _cleanup_close_ int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     struct sockaddr_in a = local(0);
@@ -179,12 +181,12 @@ static int wait_ready(struct server *server, const struct bench_service *s, stru
         }
         if (waitpid(server->pid, &status, WNOHANG) == server->pid) {
             server->pid = 0;
-            return error_set(err, EIO, "%s ended with status 0x%x instead of serving", s->program,
+            return error_set(err, EIO, "%s ended with status 0x%x instead of serving", s->argv[0],
                              (unsigned)status);
         }
         sleep_ms(STEP_MS);
     }
-    return error_set(err, ETIMEDOUT, "%s does not serve port %u within %u s", s->program, s->port,
+    return error_set(err, ETIMEDOUT, "%s does not serve port %u within %u s", s->argv[0], s->port,
                      READY_MS / 1000);
 }
 
@@ -201,7 +203,7 @@ static int stop(struct server *server, const struct bench_service *s, struct err
         }
         sleep_ms(STEP_MS);
     }
-    return error_set(err, ETIMEDOUT, "%s does not end within %u s of SIGTERM", s->program,
+    return error_set(err, ETIMEDOUT, "%s does not end within %u s of SIGTERM", s->argv[0],
                      END_MS / 1000);
 }
 
@@ -228,30 +230,19 @@ static int under_load(struct server *server, const struct bench_service *s, stru
     int r = 0;
 
     ret->all_ops = 0;
-    if (s->warm_up != NULL) {
-        r = s->warm_up(s, &ret->all_ops, &ns, err);
+    if (s->plan->warm_up != NULL) {
+        r = s->plan->warm_up(s, &ret->all_ops, &ns, err);
     }
     ret->cpu = cpu_ns(server);
     if (r == 0) {
-        r = s->load(s, &ret->ops, &ret->ns, err);
+        r = s->plan->load(s, &ret->ops, &ret->ns, err);
     }
     ret->cpu = cpu_ns(server) - ret->cpu;
     ret->all_ops += ret->ops;
     if (r == 0 && (ret->ops <= 0 || ret->ns <= 0)) {
-        return error_set(err, EIO, "the load on %s came to nothing", s->program);
+        return error_set(err, EIO, "the load on %s came to nothing", s->argv[0]);
     }
     return r;
-}
-
-static void service_argv(const struct bench_service *s, const char *ret[static BENCH_SERVICE_ARGS])
-{
-    size_t n = 0;
-
-    for (; s->argv[n] != NULL; n++) {
-        ret[n] = strcmp(s->argv[n], BENCH_PORT) == 0 ? s->port_text : s->argv[n];
-    }
-    ret[0] = s->program;
-    ret[n] = NULL;
 }
 
 /* ret NULL: without load. */
@@ -261,11 +252,10 @@ static int serve(const struct bench_context *c, const struct bench_service *s, b
     _cleanup_server_ struct server server = {};
     _cleanup_free_ char *stats = NULL;
     _cleanup_free_ char *nacre = NULL;
-    const char *argv[BENCH_SERVICE_ARGS];
+    const char *const *argv = (const char *const *)s->argv;
     const char *args[BENCH_ARGS_MAX];
     int r = 0;
 
-    service_argv(s, argv);
     if (inside) {
         r = bench_exec_argv(c, NULL, argv, &nacre, &stats, args, err);
     }
@@ -285,27 +275,109 @@ static int serve(const struct bench_context *c, const struct bench_service *s, b
     return r == 0 && inside ? bench_read_exits(stats, ret_exits, err) : r;
 }
 
-int bench_service_prepare(const struct bench_context *c, struct bench_service *s,
-                          struct error **err)
+/* ---- rows ---- */
+
+void bench_service_teardown(void *state)
 {
-    char client[256];
+    struct bench_service *s = state;
+
+    if (s->dir != NULL) {
+        (void)fs_remove_tree(s->dir);
+    }
+    free(s->dir);
+    for (size_t i = 0; i < BENCH_SERVICE_ARGS; i++) {
+        free(s->argv[i]);
+    }
+    free(s);
+}
+
+/* An argument of the plan as the server gets it. */
+static int argument(const struct bench_context *c, const struct bench_service *s, const char *text,
+                    char **ret, struct error **err)
+{
+    const size_t built = strlen(BENCH_BUILT);
+    const size_t dir = strlen(BENCH_DIR);
     int r;
 
-    if (!find_program(s->argv[0], s->program, sizeof(s->program))) {
-        return error_set(err, EOPNOTSUPP, "needs %s, which is not installed", s->argv[0]);
+    if (strncmp(text, BENCH_BUILT, built) == 0) {
+        r = bench_built_file(c, text + built, ret, err);
+        return r < 0 ? r : bench_need_exec(c, *ret, err);
     }
-    if (s->client != NULL && !find_program(s->client, client, sizeof(client))) {
-        return error_set(err, EOPNOTSUPP, "needs %s, which is not installed", s->client);
+    r = strncmp(text, BENCH_DIR, dir) == 0
+            ? asprintf(ret, "%s/%s", s->dir, text + dir)
+            : asprintf(ret, "%s", strcmp(text, BENCH_PORT) == 0 ? s->port_text : text);
+    if (r < 0) {
+        *ret = NULL;
+        return error_set(err, ENOMEM, "out of memory");
     }
-    r = bench_need_exec(c, s->program, err);
-    if (r == 0 && s->port == 0) {
-        r = bench_service_port(s, err);
+    return 0;
+}
+
+static int make_dir(const struct bench_context *c, struct bench_service *s, struct error **err)
+{
+    _cleanup_free_ char *dir = NULL;
+    int r = bench_built_file(c, "../bench/service-XXXXXX", &dir, err);
+
+    if (r < 0) {
+        return r;
+    }
+    /* Servers that start as root read their files as somebody else. */
+    if (mkdtemp(dir) == NULL || chmod(dir, 0755) < 0) {
+        return error_set(err, EOPNOTSUPP, "needs a build directory it can write to (%s)",
+                         strerror(errno));
+    }
+    s->dir = TAKE_PTR(dir);
+    return s->plan->fill(s, err);
+}
+
+static int prepare(const struct bench_context *c, struct bench_service *s, struct error **err)
+{
+    const struct bench_service_plan *plan = s->plan;
+    char program[256];
+    int r = plan->need != NULL ? plan->need(err) : 0;
+
+    if (r < 0) {
+        return r;
+    }
+    if (plan->client != NULL && !find_program(plan->client, program, sizeof(program))) {
+        return error_set(err, EOPNOTSUPP, "needs %s, which is not installed", plan->client);
+    }
+    if (!find_program(plan->argv[0], program, sizeof(program))) {
+        return error_set(err, EOPNOTSUPP, "needs %s, which is not installed", plan->argv[0]);
+    }
+    r = bench_need_exec(c, program, err);
+    if (r == 0) {
+        r = choose_port(s, err);
+    }
+    if (r == 0 && plan->fill != NULL) {
+        r = make_dir(c, s, err);
+    }
+    for (size_t i = 0; r == 0 && i < BENCH_SERVICE_ARGS && plan->argv[i] != NULL; i++) {
+        r = argument(c, s, i == 0 ? program : plan->argv[i], &s->argv[i], err);
     }
     return r < 0 ? r : serve(c, s, /*inside=*/true, NULL, &s->start_exits, err);
 }
 
-int bench_service_run(const struct bench_context *c, const struct bench_service *s, bool inside,
-                      struct bench_sample *ret, struct error **err)
+int bench_service_setup(const struct bench_context *c, void **ret_state, struct error **err)
+{
+    struct bench_service *s = calloc(1, sizeof(*s));
+    int r;
+
+    if (s == NULL) {
+        return error_set(err, ENOMEM, "out of memory");
+    }
+    s->plan = c->row->arg;
+    r = prepare(c, s, err);
+    if (r < 0) {
+        bench_service_teardown(s);
+        return r;
+    }
+    *ret_state = s;
+    return 0;
+}
+
+static int run(const struct bench_context *c, const struct bench_service *s, bool inside,
+               struct bench_sample *ret, struct error **err)
 {
     struct outcome o = {};
     double exits;
@@ -321,9 +393,21 @@ int bench_service_run(const struct bench_context *c, const struct bench_service 
     return 0;
 }
 
-int bench_wrk_connections(const struct bench_service *s, unsigned connections, double *ret_ops,
-                          double *ret_ns, struct error **err)
+int bench_service_native(const struct bench_context *c, void *state, struct bench_sample *ret,
+                         struct error **err)
 {
+    return run(c, state, /*inside=*/false, ret, err);
+}
+
+int bench_service_nacre(const struct bench_context *c, void *state, struct bench_sample *ret,
+                        struct error **err)
+{
+    return run(c, state, /*inside=*/true, ret, err);
+}
+
+int bench_wrk(const struct bench_service *s, double *ret_ops, double *ret_ns, struct error **err)
+{
+    const struct bench_wrk_arg *arg = s->plan->load_arg;
     _cleanup_free_ char *text = NULL;
     char url[128];
     char count[16];
@@ -333,8 +417,8 @@ int bench_wrk_connections(const struct bench_service *s, unsigned connections, d
     double seconds;
     int r;
 
-    (void)snprintf(count, sizeof(count), "-c%u", connections);
-    (void)snprintf(url, sizeof(url), "http://127.0.0.1:%u%s", s->port, (const char *)s->arg);
+    (void)snprintf(count, sizeof(count), "-c%u", arg->connections);
+    (void)snprintf(url, sizeof(url), "http://127.0.0.1:%u%s", s->port, arg->path);
     r = bench_client_output(argv, &text, err);
     if (r < 0) {
         return r;
@@ -350,11 +434,6 @@ int bench_wrk_connections(const struct bench_service *s, unsigned connections, d
     *ret_ops = (double)requests;
     *ret_ns = seconds * 1e9;
     return 0;
-}
-
-int bench_wrk(const struct bench_service *s, double *ret_ops, double *ret_ns, struct error **err)
-{
-    return bench_wrk_connections(s, 16, ret_ops, ret_ns, err);
 }
 
 /* ---- the first answer ---- */
@@ -396,12 +475,11 @@ int bench_service_cold(const struct bench_context *c, const struct bench_service
     _cleanup_server_ struct server server = {};
     _cleanup_free_ char *stats = NULL;
     _cleanup_free_ char *nacre = NULL;
-    const char *argv[BENCH_SERVICE_ARGS];
+    const char *const *argv = (const char *const *)s->argv;
     const char *args[BENCH_ARGS_MAX];
     double start;
     int r = 0;
 
-    service_argv(s, argv);
     if (inside) {
         r = bench_exec_argv(c, NULL, argv, &nacre, &stats, args, err);
     }
@@ -414,7 +492,7 @@ int bench_service_cold(const struct bench_context *c, const struct bench_service
     }
     for (unsigned waited = 0; r == 0 && !answers_http(s->port, path); waited++) {
         if (waited == READY_MS) {
-            return error_set(err, ETIMEDOUT, "%s does not answer", s->program);
+            return error_set(err, ETIMEDOUT, "%s does not answer", s->argv[0]);
         }
         sleep_ms(1);
     }

@@ -3,13 +3,13 @@
 #include "cli/cli.h"
 
 #include <errno.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/fs.h"
 #include "base/state_dir.h"
 #include "bench/bench.h"
 
@@ -59,12 +59,6 @@ static int find_beside(const char *folder, const char *installed, const char *bu
         }
     }
     *ret = TAKE_PTR(path);
-    return 0;
-}
-
-static int remove_entry(const char *path, const struct stat *st, int kind, struct FTW *at)
-{
-    (void)(kind == FTW_DP ? rmdir(path) : unlink(path));
     return 0;
 }
 
@@ -155,7 +149,7 @@ static int run_all(const struct settings *s, const struct bench_row **rows, size
                                .state_dir = state,
                                .cycles_per_ns = bench_cycles_per_ns()};
     r = run_rows(rows, count, &c, (unsigned)s->rounds, s->json, ret_missed, err);
-    (void)nftw(state, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+    (void)fs_remove_tree(state);
     return r;
 }
 
