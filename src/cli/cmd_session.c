@@ -89,7 +89,7 @@ int session_run(const struct arg_spec *spec, unsigned needs, session_work work,
         return cli_args_exit(r);
     }
     c->args = argv;
-    if ((needs & SESSION_DOCUMENT) != 0) {
+    if ((needs & SESSION_DOCUMENT) != 0 && !c->deletion) {
         r = session_load(argv[0], c, &c->session, err);
     }
     if (r == 0 && (needs & SESSION_CAS) != 0) {

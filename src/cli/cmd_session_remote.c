@@ -6,78 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/alloc.h"
-#include "base/secret.h"
-#include "cas/signatures.h"
 #include "cli/session_verbs.h"
 #include "core/ct.h"
 #include "core/hex.h"
 
-#define CO_SIGN_MAX   ((size_t)64 * 1024)
-#define CO_SIGN_NOW_S 600
-
 /* ---- create, update ------------------------------------------------------------------------- */
-
-/* What a signature over this document is about. The key of CAS is the one this client knows. */
-static int signed_document(struct session_call *c, const char *text, uint8_t key[static 32],
-                           struct signed_request *ret, struct error **err)
-{
-    int r = 0;
-
-    if (!cas_client_peer(c->cas, key)) {
-        r = cas_client_ask(c->cas, "GET", "/v1/health/live", NULL, NULL, NULL, 0, NULL, err);
-    }
-    if (r == 0 && !cas_client_peer(c->cas, key)) {
-        r = error_set(err, EOPNOTSUPP, "this libcurl does not tell which key the server has");
-    }
-    *ret = (struct signed_request){
-        .cas_key = key,
-        .method = "POST",
-        .path = "/v1/sessions",
-        .body = text,
-        .size = strlen(text),
-    };
-    return r;
-}
-
-/* --co-sign FILE: a private key that signs now, or what 'session sign' printed. */
-static int co_sign_one(struct session_call *c, const struct signed_request *req, const char *path,
-                       struct error **err)
-{
-    _cleanup_secret_ struct secret *file = NULL;
-    _cleanup_free_ char *value = NULL;
-    int r = secret_read_file(path, CO_SIGN_MAX, &file, err);
-
-    if (r < 0) {
-        return r;
-    }
-    if (strstr((const char *)file->data, "PRIVATE KEY-----") != NULL) {
-        r = signature_make(req, (const char *)file->data, file->size,
-                           (int64_t)time(NULL) + CO_SIGN_NOW_S, &value, err);
-    } else {
-        value = strndup((const char *)file->data, strcspn((const char *)file->data, "\r\n"));
-        r = value != NULL ? 0 : error_set_errno(err, ENOMEM, "signing");
-    }
-    if (r < 0) {
-        (void)error_wrap(err, "--co-sign %s", path);
-        return r;
-    }
-    return cas_client_add_signature(c->cas, value, err);
-}
-
-static int co_sign(struct session_call *c, const char *text, struct error **err)
-{
-    struct signed_request req;
-    uint8_t key[32];
-    int r = c->co_sign.count > 0 ? signed_document(c, text, key, &req, err) : 0;
-
-    for (size_t i = 0; i < c->co_sign.count && r == 0; i++) {
-        r = co_sign_one(c, &req, c->co_sign.values[i], err);
-    }
-    return r;
-}
 
 static int send_document(struct session_call *c, struct error **err)
 {
@@ -90,7 +25,7 @@ static int send_document(struct session_call *c, struct error **err)
     if (r < 0) {
         return error_set_errno(err, -r, "printing the session");
     }
-    r = co_sign(c, text, err);
+    r = session_co_sign(c, "POST", "/v1/sessions", text, NULL, err);
     r = r < 0 ? r
               : cas_client_ask(c->cas, "POST", "/v1/sessions", NULL, c->dry ? "verify=true" : NULL,
                                text, strlen(text), &j, err);
@@ -117,17 +52,11 @@ static int create(struct session_call *c, struct error **err)
     return send_document(c, err);
 }
 
-#define SEND_OPTIONS(o)                                                                           \
-    CLIENT_OPTIONS((o).client),                                                                   \
-        {"dry-run", 0, ARG_FLAG, NULL, "let CAS check rights and imports, and change nothing",    \
-         &(o).dry},                                                                               \
-        {"co-sign",                                                                               \
-         0,                                                                                       \
-         ARG_LIST,                                                                                \
-         "FILE",                                                                                  \
-         "somebody agrees: what 'session sign' printed, or a private key (PEM) to sign with now", \
-         &(o).co_sign},                                                                           \
-        VARIABLE_OPTIONS(o)
+#define SEND_OPTIONS(o)                                                                        \
+    CLIENT_OPTIONS((o).client),                                                                \
+        {"dry-run", 0, ARG_FLAG, NULL, "let CAS check rights and imports, and change nothing", \
+         &(o).dry},                                                                            \
+        CO_SIGN_OPTION(o), VARIABLE_OPTIONS(o)
 
 int session_create(int argc, char **argv, struct error **err)
 {
@@ -149,31 +78,13 @@ int session_create(int argc, char **argv, struct error **err)
     return session_run(&spec, SESSION_DOCUMENT | SESSION_CAS, create, &c, argc, argv, err);
 }
 
-/* The hash of what CAS has now. */
-static int current_hash(struct cas_client *c, const char *name, struct pol_hash *ret,
-                        struct error **err)
-{
-    _cleanup_json_ json_t *j = NULL;
-    const char *hex;
-    int r = cas_client_ask(c, "GET", "/v1/sessions/", name, NULL, NULL, 0, &j, err);
-
-    if (r < 0) {
-        return r;
-    }
-    hex = cas_text(j, "hash");
-    if (hex_decode(ret->b, sizeof(ret->b), hex, strlen(hex)) < 0) {
-        return error_set(err, EREMOTEIO, "CAS answers without a session hash");
-    }
-    return 0;
-}
-
 static int update(struct session_call *c, struct error **err)
 {
     struct pol_session *s = c->session;
     int r = 0;
 
     if (!s->has_predecessor) {
-        r = current_hash(c->cas, s->name, &s->predecessor, err);
+        r = session_current_hash(c->cas, s->name, &s->predecessor, err);
         s->has_predecessor = true;
         s->has_namespace_hash = false; /* it was for the creation */
     }
@@ -200,74 +111,14 @@ int session_update(int argc, char **argv, struct error **err)
     return session_run(&spec, SESSION_DOCUMENT | SESSION_CAS, update, &c, argc, argv, err);
 }
 
-static int print_signature(struct session_call *c, struct error **err)
-{
-    _cleanup_secret_ struct secret *pem = NULL;
-    _cleanup_free_ char *value = NULL;
-    struct signed_request req;
-    struct pol_session *s = c->session;
-    char *text = NULL;
-    uint8_t key[32];
-    int r = 0;
-
-    if (c->valid_hours < 1 || c->valid_hours > 31 * 24) {
-        (void)error_set(err, EINVAL, "--hours wants 1 to %d", 31 * 24);
-        return CLI_USAGE;
-    }
-    if (!s->has_predecessor) {
-        r = current_hash(c->cas, s->name, &s->predecessor, err);
-        s->has_predecessor = r == 0;
-        s->has_namespace_hash = s->has_namespace_hash && r != 0;
-        if (r == -ENOENT) {
-            *err = error_free(*err);
-            r = 0; /* it is new */
-        }
-    }
-    r = r < 0 ? r : secret_read_file(cas_client_identity(c->cas), CO_SIGN_MAX, &pem, err);
-    if (r == 0 && pol_print(s, 0, &text) < 0) {
-        r = error_set_errno(err, ENOMEM, "printing the session");
-    }
-    r = r < 0 ? r : signed_document(c, text, key, &req, err);
-    r = r < 0 ? r
-              : signature_make(&req, (const char *)pem->data, pem->size,
-                               (int64_t)time(NULL) + (int64_t)c->valid_hours * 3600, &value, err);
-    if (text != NULL) {
-        ct_wipe(text, strlen(text));
-        free(text);
-    }
-    if (r == 0) {
-        printf("%s\n", value);
-    }
-    return r;
-}
-
-int session_sign(int argc, char **argv, struct error **err)
-{
-    struct session_call c = {.valid_hours = 24};
-    const struct arg_option options[] = {CLIENT_OPTIONS(c.client),
-                                         VARIABLE_OPTIONS(c),
-                                         {"hours", 0, ARG_U64, "N",
-                                          "how long the signature holds (default 24, at most 744)",
-                                          &c.valid_hours},
-                                         {NULL}};
-    const struct arg_spec spec = {
-        .verb = "nacre session sign",
-        .synopsis = "[OPTIONS] FILE",
-        .summary = "Agree to a session that somebody else will send: prints a signature.",
-        .options = options,
-        .examples = "  nacre session sign --identity alice.pem session.yml > alice.sig\n"
-                    "  nacre session update --co-sign alice.sig --co-sign bob.sig session.yml",
-        .notes = "For sessions whose access_policy wants 'signer', 'require-all' or "
-                 "'require-at-least-N'. The\nsignature is over this document as the successor of "
-                 "what CAS has now, for this CAS alone.",
-        .min_args = 1,
-        .max_args = 1,
-    };
-
-    return session_run(&spec, SESSION_DOCUMENT | SESSION_CAS, print_signature, &c, argc, argv, err);
-}
-
 /* ---- read, verify --------------------------------------------------------------------------- */
+
+/* An option that may be left out. */
+static bool is_hash(const char *text)
+{
+    return text == NULL ||
+           (strlen(text) == 64 && strspn(text, "0123456789abcdefABCDEF") == strlen(text));
+}
 
 static int read_session(struct session_call *c, struct error **err)
 {
@@ -275,8 +126,7 @@ static int read_session(struct session_call *c, struct error **err)
     char query[80];
     int r;
 
-    if (c->hash != NULL &&
-        (strlen(c->hash) != 64 || strspn(c->hash, "0123456789abcdefABCDEF") != 64)) {
+    if (!is_hash(c->hash)) {
         (void)error_set(err, EINVAL, "--hash wants 64 hex digits");
         return CLI_USAGE;
     }
@@ -385,10 +235,47 @@ int session_verify(int argc, char **argv, struct error **err)
 
 /* ---- delete, list, values ------------------------------------------------------------------- */
 
+/* Only while `hash`, or what CAS has now, is the current version: others agreed to that one. */
+static int delete_agreed(struct session_call *c, struct error **err)
+{
+    _cleanup_free_ char *path = NULL;
+    char query[5 + 2 * POL_HASH_SIZE + 1];
+    char hex[2 * POL_HASH_SIZE + 1];
+    struct pol_hash now;
+    int r = 0;
+
+    if (c->hash == NULL) {
+        r = session_current_hash(c->cas, c->args[0], &now, err);
+        if (r < 0) {
+            return r;
+        }
+        hex_encode(hex, now.b, sizeof(now.b));
+    }
+    (void)snprintf(query, sizeof(query), "hash=%s", c->hash != NULL ? c->hash : hex);
+    if (asprintf(&path, "/v1/sessions/%s", c->args[0]) < 0) {
+        path = NULL;
+        return error_set_errno(err, ENOMEM, "signing");
+    }
+    r = session_co_sign(c, "DELETE", path, NULL, query + 5, err);
+    return r < 0 ? r
+                 : cas_client_ask(c->cas, "DELETE", "/v1/sessions/", c->args[0], query, NULL, 0,
+                                  NULL, err);
+}
+
 static int delete_sessions(struct session_call *c, struct error **err)
 {
     int r = 0;
 
+    if (c->hash != NULL || c->co_sign.count > 0) {
+        if (c->count > 1 || !is_hash(c->hash)) {
+            (void)error_set(err, EINVAL, "%s",
+                            c->count > 1 ? "--hash and --co-sign are about one session: delete the "
+                                           "others by commands of their own"
+                                         : "--hash wants 64 hex digits");
+            return CLI_USAGE;
+        }
+        return delete_agreed(c, err);
+    }
     for (size_t i = 0; i < c->count && r == 0; i++) {
         r = cas_client_ask(c->cas, "DELETE", "/v1/sessions/", c->args[i], NULL, NULL, 0, NULL, err);
     }
@@ -398,13 +285,21 @@ static int delete_sessions(struct session_call *c, struct error **err)
 int session_delete(int argc, char **argv, struct error **err)
 {
     struct session_call c = {0};
-    const struct arg_option options[] = {CLIENT_OPTIONS(c.client), {NULL}};
+    const struct arg_option options[] = {
+        CLIENT_OPTIONS(c.client),
+        CO_SIGN_OPTION(c),
+        {"hash", 0, ARG_STRING, "HASH", "only while this is the current version", &c.hash},
+        {NULL}};
     const struct arg_spec spec = {
         .verb = "nacre session delete",
         .synopsis = "[OPTIONS] NAME...",
         .summary = "Delete sessions, their history and their secrets. There is no way back.",
         .options = options,
-        .examples = "  nacre session delete shop/backend",
+        .examples = "  nacre session delete shop/backend\n"
+                    "  nacre session delete --co-sign alice.sig --co-sign bob.pem shop/backend",
+        .notes = "With --co-sign the version that CAS has now is deleted, or the one --hash names, "
+                 "and no other:\nthat is what was agreed to. Without --hash it needs the right to "
+                 "read the session.",
         .min_args = 1,
         .max_args = 256,
     };
@@ -412,9 +307,9 @@ int session_delete(int argc, char **argv, struct error **err)
     return session_run(&spec, SESSION_CAS, delete_sessions, &c, argc, argv, err);
 }
 
-/* One page; *io_next becomes the name to go on behind, or NULL. */
-static int print_page(struct cas_client *c, const char *namespace, char **io_next,
-                      struct error **err)
+/* One page; *io_next becomes the name to go on behind, or NULL. Printed, or put into `all`. */
+static int take_page(struct cas_client *c, const char *namespace, char **io_next, json_t *all,
+                     struct error **err)
 {
     _cleanup_json_ json_t *j = NULL;
     _cleanup_free_ char *query = NULL;
@@ -434,7 +329,11 @@ static int print_page(struct cas_client *c, const char *namespace, char **io_nex
     }
     json_array_foreach(json_object_get(j, "sessions"), i, item)
     {
-        printf("%s  %s\n", cas_text(item, "hash"), cas_text(item, "name"));
+        if (all == NULL) {
+            printf("%s  %s\n", cas_text(item, "hash"), cas_text(item, "name"));
+        } else if (json_array_append(all, item) < 0) {
+            return error_set_errno(err, ENOMEM, "listing");
+        }
     }
     next = json_string_value(json_object_get(j, "next"));
     free(*io_next);
@@ -444,6 +343,7 @@ static int print_page(struct cas_client *c, const char *namespace, char **io_nex
 
 static int list(struct session_call *c, struct error **err)
 {
+    _cleanup_json_ json_t *all = c->json ? json_array() : NULL;
     _cleanup_free_ char *next = NULL;
     const char *namespace = c->count > 0 ? c->args[0] : "/";
     int r;
@@ -453,22 +353,31 @@ static int list(struct session_call *c, struct error **err)
         (void)error_set(err, EINVAL, "'%s' is not the name of a namespace", namespace);
         return CLI_USAGE;
     }
+    if (c->json && all == NULL) {
+        return error_set_errno(err, ENOMEM, "listing");
+    }
     do {
-        r = print_page(c->cas, namespace, &next, err);
+        r = take_page(c->cas, namespace, &next, all, err);
     } while (r == 0 && next != NULL);
+    if (r == 0 && c->json) {
+        (void)json_dumpf(all, stdout, JSON_INDENT(2));
+        (void)putchar('\n');
+    }
     return r;
 }
 
 int session_list(int argc, char **argv, struct error **err)
 {
     struct session_call c = {0};
-    const struct arg_option options[] = {CLIENT_OPTIONS(c.client), {NULL}};
+    const struct arg_option options[] = {
+        CLIENT_OPTIONS(c.client), {"json", 0, ARG_FLAG, NULL, "print JSON", &c.json}, {NULL}};
     const struct arg_spec spec = {
         .verb = "nacre session list",
         .synopsis = "[OPTIONS] [NAMESPACE]",
         .summary = "List hashes and names of the sessions you may know of.",
         .options = options,
-        .examples = "  nacre session list\n  nacre session list shop",
+        .examples = "  nacre session list\n"
+                    "  nacre session list --json shop | jq -r '.[].name'",
         .min_args = 0,
         .max_args = 1,
     };

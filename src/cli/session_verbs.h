@@ -23,6 +23,7 @@ struct session_call {
     const char *hash;
     struct arg_list co_sign;
     uint64_t valid_hours;
+    bool deletion; /* it is about a name: there is no document */
     /* what session_run brings */
     size_t count; /* of positional arguments */
     char **args;
@@ -53,7 +54,23 @@ int session_run(const struct arg_spec *spec, unsigned needs, session_work work,
 int session_load(const char *path, struct session_call *c, struct pol_session **ret,
                  struct error **err);
 
-/* cmd_session_remote.c: the verbs that ask CAS. */
+#define CO_SIGN_OPTION(o)                                                                        \
+    {                                                                                            \
+        "co-sign", 0, ARG_LIST, "FILE",                                                          \
+            "somebody agrees: what 'session sign' printed, or a private key (PEM) to sign with " \
+            "now",                                                                               \
+            &(o).co_sign                                                                         \
+    }
+
+/* cmd_session_sign.c. The signatures of --co-sign go with the request that follows; `body` and
+ * `hash` (the query's) may be NULL. */
+int session_co_sign(struct session_call *c, const char *method, const char *path, const char *body,
+                    const char *hash, struct error **err);
+/* The hash of what CAS has now. */
+int session_current_hash(struct cas_client *c, const char *name, struct pol_hash *ret,
+                         struct error **err);
+
+/* cmd_session_remote.c, cmd_session_sign.c: the verbs that ask CAS. */
 int session_create(int argc, char **argv, struct error **err);
 int session_update(int argc, char **argv, struct error **err);
 int session_read(int argc, char **argv, struct error **err);

@@ -389,6 +389,7 @@ class CasClientTest(unittest.TestCase):
         stale = self.document("life", secret + f"predecessor: {hash1}\n")
         self.assertIn("has changed", self.nacre("update", "-e", "N=44", stale, code=1).stderr)
         self.assertIn(f"{hash2}  life\n", self.nacre("list").stdout)
+        self.assertIn({"name": "life", "hash": hash2}, json.loads(self.nacre("list", "--json").stdout))
         self.nacre("delete", "life")
         self.nacre("read", "life", code=1)
 
@@ -409,6 +410,7 @@ class CasClientTest(unittest.TestCase):
             status, _ = self.server.put(SESSION % f"page{i:03}", self.env["NACRE_STATE_DIR"] + "/client/identity.pem")
             self.assertEqual(status, 201)
         names = [line.split()[1] for line in self.nacre("list").stdout.splitlines()]
+        self.assertEqual(names, [item["name"] for item in json.loads(self.nacre("list", "--json").stdout)])
         self.assertEqual([n for n in names if n.startswith("page")], [f"page{i:03}" for i in range(105)])
 
     def test_wrong_pin_refused_before_anything_is_sent(self):

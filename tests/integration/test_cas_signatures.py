@@ -55,10 +55,10 @@ class Signatures(unittest.TestCase):
         with open(os.path.join(self.server.folder, "audit.log"), encoding="utf-8") as f:
             return json.loads(f.read().splitlines()[-1])
 
-    def signature(self, who, path, *args):
-        r = self.nacre("sign", *args, path, who=who)
+    def signature(self, who, *args):
+        r = self.nacre("sign", *args, who=who)
         self.assertEqual(r.returncode, 0, r.stderr)
-        out = path + "." + who
+        out = os.path.join(self.tmp.name, os.path.basename(args[-1]) + "." + who)
         with open(out, "w", encoding="ascii") as f:
             f.write(r.stdout)
         return out
@@ -95,6 +95,33 @@ class Signatures(unittest.TestCase):
         self.assertEqual(r.returncode, 0, r.stderr)
         # The same agreement does not serve twice: it was for one successor of one version.
         self.assertEqual(self.nacre("update", *args, path).returncode, 3)
+
+    def test_deleting_wants_agreement_too(self):
+        path = self.board("gone")
+        self.assertEqual(self.nacre("create", path).returncode, 0)
+        self.assertEqual(self.nacre("delete", "gone").returncode, 3)
+        alice, bob = (self.signature(n, "--delete", "gone") for n in ("alice", "bob"))
+        self.assertEqual(self.nacre("delete", "--co-sign", alice, "gone").returncode, 3)
+        # Agreement to an update is none to the deletion, nor the other way round.
+        successor = self.board("gone", secrets=[{"name": "x", "kind": "ascii"}])
+        r = self.nacre("delete", "--co-sign", alice, "--co-sign", self.signature("bob", successor), "gone")
+        self.assertEqual(r.returncode, 3)
+        self.assertIn("not over this request", r.stderr)
+        self.assertEqual(self.nacre("update", "--co-sign", alice, "--co-sign", bob, successor).returncode, 3)
+        # It was for the version of then.
+        r = self.nacre("update", "--co-sign", self.who["alice"], "--co-sign", self.who["bob"], successor)
+        self.assertEqual(r.returncode, 0, r.stderr)
+        self.assertEqual(self.nacre("delete", "--co-sign", alice, "--co-sign", bob, "gone").returncode, 3)
+        alice, bob = (self.signature(n, "--delete", "gone") for n in ("alice", "bob"))
+        for args in (("--hash", "12", "gone"), ("gone", "more")):
+            r = self.nacre("delete", "--co-sign", alice, *args)
+            self.assertEqual(r.returncode, 2, r.stderr)
+        r = self.nacre("delete", "--hash", "11" * 32, "--co-sign", self.who["alice"], "--co-sign", self.who["bob"], "gone")
+        self.assertEqual(r.returncode, 1, r.stderr)
+        r = self.nacre("delete", "--co-sign", alice, "--co-sign", bob, "gone", who="eve")
+        self.assertEqual(r.returncode, 0, r.stderr)
+        self.assertEqual((self.last()["event"], len(self.last()["signers"])), ("session.delete", 3))
+        self.assertEqual(self.nacre("read", "gone").returncode, 1)
 
     # ---- by hand --------------------------------------------------------------------------------
 
