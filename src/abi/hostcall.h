@@ -35,6 +35,8 @@ enum enclave_exit {
     EXIT_RESUME = 1,      /* the exception was handled: ERESUME */
     EXIT_THREAD_DONE = 2, /* this thread will not enter again */
     EXIT_ABORT = 3,       /* the enclave gave up; block->args[0] is the reason */
+    EXIT_NOTHING = 4,     /* never written by the enclave: what the host leaves there, so that a
+                             request is served once even if the enclave leaves without one */
 };
 
 #define HOSTCALL_ARGS 6

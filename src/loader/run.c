@@ -18,6 +18,9 @@
 #define STATUS_ABORTED 134
 #define STATUS_DIED    139
 
+/* abort_reason of an enclave that left with no request: it refused how it was entered. */
+#define ABORT_WITHOUT_WORD UINT64_MAX
+
 static void describe_death(char *dst, size_t size, const struct sgx_enclave_run *run)
 {
     static const char *const names[32] = {
@@ -34,26 +37,43 @@ static void describe_death(char *dst, size_t size, const struct sgx_enclave_run 
                        : "inside the enclave with no SSA frame left to handle it");
 }
 
+static void describe_abort(char *dst, size_t size, uint64_t reason)
+{
+    if (reason == ABORT_WITHOUT_WORD) {
+        (void)snprintf(dst, size, "the enclave refused to be entered and left without a request");
+    } else {
+        (void)snprintf(dst, size, "the enclave gave up, reason %ju", (uintmax_t)reason);
+    }
+}
+
+/* Every request is taken out of the block: an enclave that refuses an entry leaves without a word,
+ * and what it had asked for before must not be done again. */
 static enum thread_end serve_exit(struct loader_thread *t, uint64_t *args)
 {
-    switch (t->block->exit) {
+    const uint32_t wanted = t->block->exit;
+
+    t->block->exit = EXIT_NOTHING;
+    switch (wanted) {
     case EXIT_HOSTCALL: t->block->result = hostcall_serve(t, args); return t->end;
     case EXIT_RESUME: return t->level > 0 ? THREAD_RESUMES : THREAD_ABORTS;
     case EXIT_THREAD_DONE: return THREAD_DONE;
+    case EXIT_NOTHING: t->abort_reason = ABORT_WITHOUT_WORD; return THREAD_ABORTS;
     default: t->abort_reason = t->block->args[0]; return THREAD_ABORTS;
     }
 }
 
 /* A signal that came while the exception was handled found no enclave to interrupt, and what is
- * resumed may never leave by itself: tell the enclave now. From here to the ENCLU the handler
- * knows that it must try again (signals.c). */
+ * resumed may never leave by itself: tell the enclave now, and again if another one came while it
+ * was told. From here to the ENCLU the handler knows that it must try again (signals.c). */
 static enum thread_end before_resume(struct loader_thread *t)
 {
+    enum thread_end end = THREAD_RESUMES;
+
     __atomic_store_n(&t->resuming, true, __ATOMIC_SEQ_CST);
-    if (!__atomic_exchange_n(&t->untold, false, __ATOMIC_SEQ_CST)) {
-        return THREAD_RESUMES;
+    while (end == THREAD_RESUMES && __atomic_exchange_n(&t->untold, false, __ATOMIC_SEQ_CST)) {
+        end = run_nested(t, ENTRY_SIGNAL);
     }
-    return run_nested(t, ENTRY_SIGNAL);
+    return end;
 }
 
 enum thread_end run_serve(struct loader_thread *t, enum enclave_entry entry, uint64_t argument)
@@ -115,6 +135,7 @@ enum thread_end run_nested(struct loader_thread *t, enum enclave_entry entry)
     enum thread_end end;
 
     t->resuming = false;
+    b->exit = EXIT_NOTHING;
     t->level++;
     end = run_serve(t, entry, 0);
     t->level--;
@@ -144,8 +165,8 @@ _noreturn_ void run_end_process(const struct loader_thread *t, enum thread_end e
         describe_death(text, sizeof(text), &t->died);
         (void)dprintf(STDERR_FILENO, "nacre: the enclave died: %s\n", text);
     } else if (end == THREAD_ABORTS) {
-        (void)dprintf(STDERR_FILENO, "nacre: the enclave gave up, reason %ju\n",
-                      (uintmax_t)t->abort_reason);
+        describe_abort(text, sizeof(text), t->abort_reason);
+        (void)dprintf(STDERR_FILENO, "nacre: %s\n", text);
     }
     _exit(end_status(t, end));
 }
@@ -179,8 +200,8 @@ int loader_run(struct loader *l, int *ret_status, struct error **err)
         r = error_set(err, EFAULT, "the enclave died: %s", text);
         break;
     default:
-        r = error_set(err, ECANCELED, "the enclave gave up, reason %ju",
-                      (uintmax_t)t->abort_reason);
+        describe_abort(text, sizeof(text), t->abort_reason);
+        r = error_set(err, ECANCELED, "%s", text);
         break;
     }
     threads_remove(t);

@@ -104,8 +104,12 @@ _noreturn_ void run_end_process(const struct loader_thread *t, enum thread_end e
 
 /* Installs the handlers of this process through the backend. */
 [[nodiscard]] int signals_install(const struct sgx_backend *backend, struct error **err);
-/* The thread whose signals the handler files. NULL before and after. */
+/* The thread whose signals the handler files, NULL before and after. What came before there was any
+ * is filed for this one. */
 void signals_set_thread(struct loader_thread *t);
+/* This thread has ended, and its filed signals are blocked in it: what the enclave did not take
+ * over is sent to the process again, for another thread. */
+void signals_pass_on(struct loader_thread *t);
 /* Frees what the handler made for this thread. */
 void signals_forget_thread(struct loader_thread *t);
 /* The signals that are filed for the enclave. */

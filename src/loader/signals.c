@@ -6,7 +6,13 @@
  * and, when the enclave was interrupted, a nested entry so that it notices now. A thread outside
  * the enclave notices at its next entry; one that is about to sleep in a system call is turned
  * back (loader_syscall_point). Between the loader's last look and its ERESUME nobody can be told:
- * a timer then sends the kick signal a moment later, until it finds the enclave inside.
+ * a timer then sends the kick signal a moment later, until it finds the enclave inside. A thread
+ * that interrupts the handling of an exception (level 1) is told afterwards: the enclave takes one
+ * entry on top of its own, no more.
+ *
+ * The kernel gives a signal for the process to any thread. One that ends before the enclave took
+ * over what was filed for it hands that on (signals_pass_on), and what comes before there is a
+ * thread waits for the first one.
  */
 #include "loader/run_internal.h"
 
@@ -23,6 +29,9 @@ static const int filed_signals[] = {SIGHUP,  SIGINT,  SIGQUIT,  SIGTERM, SIGUSR1
                                     SIGUSR2, SIGCONT, SIGWINCH, SIGALRM, HOST_SIGNAL_KICK};
 
 #define RETRY_NS 100000
+
+/* What came while no thread was there to file it for. */
+static uint64_t g_early;
 
 /* Raw system calls: this runs in a signal handler. */
 static void try_again(struct loader_thread *t)
@@ -63,12 +72,13 @@ static void file_signal(int sig, siginfo_t *info, void *context)
     const int saved_errno = errno;
 
     if (t == NULL) {
+        (void)__atomic_fetch_or(&g_early, 1ull << (sig - 1), __ATOMIC_SEQ_CST);
         return;
     }
     (void)__atomic_fetch_or(block_signals(t->block), 1ull << (sig - 1), __ATOMIC_SEQ_CST);
     if (*rip >= (greg_t)loader_syscall_begin && *rip < (greg_t)loader_syscall_end) {
         *rip = (greg_t)loader_syscall_cancel;
-    } else if (t->loader->backend->is_at_aep(uc) && t->level + 1 < t->loader->ssa_frames) {
+    } else if (t->loader->backend->is_at_aep(uc) && t->level == 0) {
         tell_enclave(t);
     } else {
         __atomic_store_n(&t->untold, true, __ATOMIC_SEQ_CST);
@@ -99,6 +109,24 @@ int signals_install(const struct sgx_backend *backend, struct error **err)
 void signals_set_thread(struct loader_thread *t)
 {
     __atomic_store_n(&t_thread, t, __ATOMIC_SEQ_CST);
+    if (t != NULL) {
+        (void)__atomic_fetch_or(block_signals(t->block),
+                                __atomic_exchange_n(&g_early, 0, __ATOMIC_SEQ_CST),
+                                __ATOMIC_SEQ_CST);
+    }
+}
+
+void signals_pass_on(struct loader_thread *t)
+{
+    const uint64_t left = __atomic_exchange_n(block_signals(t->block), 0, __ATOMIC_SEQ_CST);
+
+    for (size_t i = 0; i < ARRAY_COUNT(filed_signals); i++) {
+        const int sig = filed_signals[i];
+
+        if (sig != HOST_SIGNAL_KICK && (left >> (sig - 1) & 1) != 0) {
+            (void)kill(getpid(), sig);
+        }
+    }
 }
 
 void signals_forget_thread(struct loader_thread *t)

@@ -191,6 +191,7 @@ static void *thread_main(void *arg)
     if (threads_attach(t, &err) == 0) {
         end = run_thread(t, ENTRY_THREAD, 0);
         threads_detach(t);
+        signals_pass_on(t);
     }
     if (end != THREAD_DONE) {
         run_end_process(t, end);

@@ -6,6 +6,7 @@
 #include "unit.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -13,7 +14,7 @@
 #include "loader/measure.h"
 #include "loader/run_internal.h"
 
-enum what { LEAVE, FAULT, REFUSE_ENTRY };
+enum what { LEAVE, SILENT, FAULT, REFUSE_ENTRY };
 
 /* One crossing: how the loader must enter, and what the enclave then does. */
 struct step {
@@ -52,7 +53,11 @@ static int scripted_enter(unsigned long rdi, unsigned long rsi, unsigned long rd
     if (s->signals != UINT64_MAX) {
         b->signals = s->signals;
         /* What the handler notes when it finds the thread outside. */
-        g_thread->untold = s->signals != 0 && rdi == ENTRY_EXCEPTION;
+        g_thread->untold = s->signals != 0 && rdi >= ENTRY_EXCEPTION;
+    }
+    if (s->what == SILENT) {
+        run->function = ENCLU_EEXIT;
+        return 0;
     }
     if (s->what == LEAVE) {
         run->function = ENCLU_EEXIT;
@@ -154,11 +159,164 @@ static void test_signal_during_an_exception_is_told_before_eresume(void **state)
     static const struct step script[] = {
         {EENTER, ENTRY_START, 0, FAULT, .signals = KEEP},
         {EENTER, ENTRY_EXCEPTION, 1, LEAVE, EXIT_RESUME, .signals = 2}, /* filed meanwhile */
-        {EENTER, ENTRY_SIGNAL, 1, LEAVE, EXIT_RESUME, .signals = 2},    /* left standing: once */
+        {EENTER, ENTRY_SIGNAL, 1, LEAVE, EXIT_RESUME, .signals = KEEP}, /* left standing: once */
         {ERESUME, 0, 0, LEAVE, EXIT_THREAD_DONE, .signals = 0},
     };
 
     assert_int_equal(play(script, ARRAY_COUNT(script)), THREAD_DONE);
+}
+
+static void test_signal_while_told_of_another_is_told_as_well(void **state)
+{
+    static const struct step script[] = {
+        {EENTER, ENTRY_START, 0, FAULT, .signals = KEEP},
+        {EENTER, ENTRY_EXCEPTION, 1, LEAVE, EXIT_RESUME, .signals = 2},
+        {EENTER, ENTRY_SIGNAL, 1, LEAVE, EXIT_RESUME, .signals = 6}, /* the next one, just now */
+        {EENTER, ENTRY_SIGNAL, 1, LEAVE, EXIT_RESUME, .signals = 0},
+        {ERESUME, 0, 0, LEAVE, EXIT_THREAD_DONE, .signals = 0},
+    };
+
+    assert_int_equal(play(script, ARRAY_COUNT(script)), THREAD_DONE);
+}
+
+/* An enclave that refuses an entry leaves without a word. What it asked for before must not be
+ * served again: that would go on for ever. */
+static void test_request_is_served_once(void **state)
+{
+    static const struct step returning[] = {
+        {EENTER, ENTRY_START, 0, LEAVE, EXIT_HOSTCALL, HOSTCALL_yield, 0, KEEP},
+        {EENTER, ENTRY_RETURN, 0, SILENT, .signals = KEEP},
+    };
+    static const struct step nested[] = {
+        {EENTER, ENTRY_START, 0, LEAVE, EXIT_HOSTCALL, HOSTCALL_yield, 0, KEEP},
+        {EENTER, ENTRY_RETURN, 0, FAULT, .signals = KEEP},
+        {EENTER, ENTRY_EXCEPTION, 1, SILENT, .signals = KEEP},
+    };
+    static const struct step twice_nested[] = {
+        {EENTER, ENTRY_START, 0, LEAVE, EXIT_HOSTCALL, HOSTCALL_yield, 0, KEEP},
+        {EENTER, ENTRY_RETURN, 0, FAULT, .signals = KEEP},
+        {EENTER, ENTRY_EXCEPTION, 1, FAULT, .signals = KEEP},
+        {EENTER, ENTRY_EXCEPTION, 2, SILENT, .signals = KEEP},
+    };
+
+    assert_int_equal(play(returning, ARRAY_COUNT(returning)), THREAD_ABORTS);
+    assert_int_equal(play(nested, ARRAY_COUNT(nested)), THREAD_ABORTS);
+    assert_int_equal(play(twice_nested, ARRAY_COUNT(twice_nested)), THREAD_ABORTS);
+    assert_int_equal(g_thread->abort_reason, UINT64_MAX);
+}
+
+/* ---- signals ---- */
+
+static void (*g_handler)(int, siginfo_t *, void *);
+static bool g_inside;
+
+static int keep_handler(int sig, void (*handler)(int, siginfo_t *, void *), int flags,
+                        struct error **err)
+{
+    g_handler = handler;
+    return 0;
+}
+
+static bool scripted_is_at_aep(const ucontext_t *uc)
+{
+    return g_inside;
+}
+
+/* As the kernel would: SIGUSR1 strikes this thread. */
+static void strike(uint32_t level, bool inside)
+{
+    siginfo_t info = {.si_signo = SIGUSR1};
+    sigset_t old;
+    ucontext_t uc;
+
+    memset(&uc, 0, sizeof(uc));
+    g_thread->level = level;
+    g_thread->untold = false;
+    g_thread->block->signals = 0;
+    g_inside = inside;
+    (void)pthread_sigmask(SIG_BLOCK, NULL, &old);
+    g_handler(SIGUSR1, &info, &uc);
+    (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+    g_thread->level = 0;
+    assert_int_equal(g_thread->block->signals, 1ull << (SIGUSR1 - 1));
+}
+
+/* The enclave takes one entry on top of its own: while it handles an exception it is told nothing,
+ * and afterwards it is. */
+static void test_signal_at_level_1_waits(void **state)
+{
+    static const struct step told[] = {
+        {EENTER, ENTRY_SIGNAL, 1, LEAVE, EXIT_RESUME, .signals = KEEP}};
+    struct sgx_backend backend = *g_loader.backend;
+    const struct sgx_backend *real = g_loader.backend;
+
+    backend.sigaction = keep_handler;
+    backend.is_at_aep = scripted_is_at_aep;
+    g_loader.backend = &backend;
+    assert_int_equal(signals_install(&backend, NULL), 0);
+    signals_set_thread(g_thread);
+    g_script = told;
+    g_at = 0;
+    strike(0, true);
+    assert_int_equal(g_at, 1);
+    assert_false(g_thread->untold);
+    strike(1, true);
+    assert_int_equal(g_at, 1);
+    assert_true(g_thread->untold);
+    strike(0, false);
+    assert_int_equal(g_at, 1);
+    assert_true(g_thread->untold);
+    g_thread->untold = false;
+    g_thread->block->signals = 0;
+    signals_set_thread(NULL);
+    g_loader.backend = real;
+}
+
+/* What strikes before there is a thread is filed for the first one. */
+static void test_early_signal_is_kept(void **state)
+{
+    siginfo_t info = {.si_signo = SIGTERM};
+    struct sgx_backend backend = *g_loader.backend;
+    ucontext_t uc;
+
+    memset(&uc, 0, sizeof(uc));
+    backend.sigaction = keep_handler;
+    assert_int_equal(signals_install(&backend, NULL), 0);
+    g_handler(SIGTERM, &info, &uc);
+    g_thread->block->signals = 0;
+    signals_set_thread(g_thread);
+    assert_int_equal(g_thread->block->signals, 1ull << (SIGTERM - 1));
+    g_thread->block->signals = 0;
+    signals_set_thread(g_thread);
+    assert_int_equal(g_thread->block->signals, 0);
+    signals_set_thread(NULL);
+}
+
+static volatile sig_atomic_t g_usr1;
+static volatile sig_atomic_t g_kicks;
+
+static void count(int sig)
+{
+    *(sig == SIGUSR1 ? &g_usr1 : &g_kicks) += 1;
+}
+
+/* A thread that ends leaves what was filed for it to the process; the kick was for it alone. */
+static void test_ended_thread_passes_signals_on(void **state)
+{
+    const struct sigaction sa = {.sa_handler = count};
+    struct sigaction old[2];
+
+    assert_int_equal(sigaction(SIGUSR1, &sa, &old[0]), 0);
+    assert_int_equal(sigaction(HOST_SIGNAL_KICK, &sa, &old[1]), 0);
+    g_thread->block->signals = 1ull << (SIGUSR1 - 1) | 1ull << (HOST_SIGNAL_KICK - 1);
+    signals_pass_on(g_thread);
+    assert_int_equal(g_thread->block->signals, 0);
+    assert_int_equal(g_usr1, 1);
+    assert_int_equal(g_kicks, 0);
+    signals_pass_on(g_thread);
+    assert_int_equal(g_usr1, 1);
+    (void)sigaction(SIGUSR1, &old[0], NULL);
+    (void)sigaction(HOST_SIGNAL_KICK, &old[1], NULL);
 }
 
 static void test_no_frame_left_is_death(void **state)
@@ -210,6 +368,11 @@ int main(void)
         cmocka_unit_test(test_exception_is_a_nested_entry_then_eresume),
         cmocka_unit_test(test_nested_entry_leaves_the_block_as_it_was),
         cmocka_unit_test(test_signal_during_an_exception_is_told_before_eresume),
+        cmocka_unit_test(test_signal_while_told_of_another_is_told_as_well),
+        cmocka_unit_test(test_request_is_served_once),
+        cmocka_unit_test(test_signal_at_level_1_waits),
+        cmocka_unit_test(test_early_signal_is_kept),
+        cmocka_unit_test(test_ended_thread_passes_signals_on),
         cmocka_unit_test(test_no_frame_left_is_death),
         cmocka_unit_test(test_refused_entry_is_death_at_once),
         cmocka_unit_test(test_senseless_exits_abort),
