@@ -30,7 +30,7 @@ struct host_bounce *host_bounce(void)
 
 static const struct thread_page *page_of(const struct thread *t)
 {
-    return t == NULL ? thread_page() : t->arch;
+    return t == NULL ? thread_page() : __atomic_load_n(&t->arch, __ATOMIC_ACQUIRE);
 }
 
 uint32_t *thread_park_word(const struct thread *t)
@@ -40,7 +40,9 @@ uint32_t *thread_park_word(const struct thread *t)
 
 uint64_t thread_tcs(const struct thread *t)
 {
-    return page_of(t)->tcs;
+    const struct thread_page *tp = page_of(t);
+
+    return tp == NULL ? 0 : tp->tcs;
 }
 
 void hostcall_abort(uint64_t reason)

@@ -70,7 +70,12 @@ void host_unpark(const struct thread *t, uint32_t new_value)
 
 void host_kick(const struct thread *t)
 {
-    (void)host_call(HOSTCALL_thread_kick, thread_tcs(t), 0, 0, 0, 0, 0);
+    const uint64_t tcs = thread_tcs(t);
+
+    /* 0: it is being made, and looks at its work before it does anything else. */
+    if (tcs != 0) {
+        (void)host_call(HOSTCALL_thread_kick, tcs, 0, 0, 0, 0, 0);
+    }
 }
 
 void host_yield(void)

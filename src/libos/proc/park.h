@@ -14,5 +14,8 @@ uint32_t park_begin(struct thread *t);
 uint32_t park_advance(struct thread *t);
 /* Host signals the loader filed for the current thread go to the signal layer. */
 void park_take_host_signals(void);
-/* The same, but they are only handed out: where there is no process yet. */
+/* Only puts them aside for the next of these calls: for sleeps that must not do more, and would be
+ * turned back for as long as the host's word says that there are some. */
+void park_hold_host_signals(void);
+/* The same as the first, but they are only handed out: where there is no process yet. */
 uint64_t park_collect_host_signals(void);

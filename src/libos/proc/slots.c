@@ -213,6 +213,7 @@ int slots_start(struct thread *t, void (*prepare)(struct thread_page *tp, const 
         }
         tp->block = NULL;
         tp->park = NULL;
+        tp->held_signals = 0;
         tp->kstack = tp->enclave_base + tp->measured.stack_top_offset;
         tp->current = t;
         t->arch = tp;

@@ -83,25 +83,43 @@ uint32_t park_begin(struct thread *t)
 
 uint32_t park_advance(struct thread *t)
 {
-    struct thread_page *tp = t->arch;
+    struct thread_page *tp = __atomic_load_n(&t->arch, __ATOMIC_ACQUIRE);
 
-    return __atomic_add_fetch(&tp->park_seq, 1, __ATOMIC_SEQ_CST);
+    /* NULL: it has no place to sleep in yet. */
+    return tp == NULL ? 0 : __atomic_add_fetch(&tp->park_seq, 1, __ATOMIC_SEQ_CST);
+}
+
+uint64_t park_collect_host_signals(void)
+{
+    struct thread_page *tp = thread_page();
+    uint64_t *word = &tp->block->signals;
+    uint64_t bits = tp->held_signals;
+
+    tp->held_signals = 0;
+    if (__atomic_load_n(word, __ATOMIC_RELAXED) != 0) {
+        bits |= __atomic_exchange_n(word, 0, __ATOMIC_ACQ_REL);
+    }
+    return bits;
 }
 
 /* The bits are the host's word; the signal layer takes only what may come from outside. */
 void park_take_host_signals(void)
 {
-    struct thread_page *tp = thread_page();
-    uint64_t *word = &tp->block->signals;
+    const uint64_t bits = park_collect_host_signals();
 
-    if (__atomic_load_n(word, __ATOMIC_RELAXED) != 0) {
-        signal_from_host(__atomic_exchange_n(word, 0, __ATOMIC_ACQ_REL));
+    if (bits != 0) {
+        signal_from_host(bits);
     }
 }
 
-uint64_t park_collect_host_signals(void)
+void park_hold_host_signals(void)
 {
-    return __atomic_exchange_n(&thread_page()->block->signals, 0, __ATOMIC_ACQ_REL);
+    struct thread_page *tp = thread_page();
+
+    tp->held_signals = park_collect_host_signals();
+    if (tp->held_signals != 0) {
+        (void)__atomic_or_fetch(&tp->current->work, WORK_SIGNAL, __ATOMIC_RELEASE);
+    }
 }
 
 void thread_take_work(struct thread *t, struct cpu_context *ctx, int64_t number)
@@ -152,6 +170,7 @@ void thread_exit(int status)
     last = p->thread_count == 1;
     if (!last) {
         leave(p, t);
+        signal_retarget(p, UINT64_MAX);
     }
     mutex_unlock(&p->threads_lock);
     if (last) {
@@ -159,6 +178,11 @@ void thread_exit(int status)
         process_exit(status);
     }
     signal_free_thread(t);
+    /* What the host told this thread of is for others now. The loader passes on what it files from
+     * here on. */
+    while (tp->held_signals != 0 || __atomic_load_n(&tp->block->signals, __ATOMIC_RELAXED) != 0) {
+        park_take_host_signals();
+    }
     if (t->host_wake_fd >= 0) {
         (void)host_close(t->host_wake_fd);
         t->host_wake_fd = -1;
@@ -195,6 +219,7 @@ void thread_entry(struct thread_page *tp, uint64_t block)
     if (!boot_take_block(tp, block)) {
         hostcall_leave_for_good();
     }
+    thread_page_note_signals(tp); /* filed before there was an enclave to interrupt */
     if (t->service != NULL) {
         service_run(t);
     }

@@ -122,6 +122,9 @@ static int park(struct thread *t, const uint32_t *flag, uint64_t deadline)
         timeout = timeout_until(deadline);
         r = timeout == 0 ? -ETIMEDOUT : host_park(seq, timeout);
     }
+    if (r == -EINTR) {
+        park_hold_host_signals();
+    }
     __atomic_store_n(&t->park_state, PARK_AWAKE, __ATOMIC_SEQ_CST);
     return r == -ETIMEDOUT ? r : 0;
 }
@@ -199,7 +202,7 @@ void thread_wait_thaw(void)
 
         __atomic_store_n(&t->park_state, PARK_FUTEX, __ATOMIC_SEQ_CST);
         if (freeze_wanted(t) && host_park(seq, -1) == -EINTR) {
-            host_yield(); /* a signal is filed, and may be taken only afterwards */
+            park_hold_host_signals(); /* they may be looked at only afterwards */
         }
         __atomic_store_n(&t->park_state, PARK_AWAKE, __ATOMIC_SEQ_CST);
     }

@@ -102,7 +102,8 @@ static void run_handler(struct cpu_context *ctx, struct thread *t, int signo,
                         bool restart)
 {
     struct signal_state *s = t->signals;
-    const uint64_t old_mask = s->has_saved_mask ? s->saved_mask : s->mask;
+    const uint64_t mask = s->mask;
+    const uint64_t old_mask = s->has_saved_mask ? s->saved_mask : mask;
 
     if (signal_push_frame(ctx, signo, info, a, old_mask, restart) < 0) {
         if (signo == SIGSEGV) {
@@ -118,19 +119,23 @@ static void run_handler(struct cpu_context *ctx, struct thread *t, int signo,
         s->mask |= signal_bit(signo) & ~(signal_bit(SIGKILL) | signal_bit(SIGSTOP));
     }
     spin_unlock(&t->process->signals->lock);
+    signal_mask_grew(t, mask);
 }
 
 static void restore_temporary_mask(struct thread *t)
 {
     struct signal_state *s = t->signals;
+    const uint64_t old = s->mask;
 
-    spin_lock(&t->process->signals->lock);
-    if (s->has_saved_mask) {
-        s->mask = s->saved_mask;
-        s->has_saved_mask = false;
-        signal_recompute(t);
+    if (!s->has_saved_mask) {
+        return; /* nobody else sets it */
     }
+    spin_lock(&t->process->signals->lock);
+    s->mask = s->saved_mask;
+    s->has_saved_mask = false;
+    signal_recompute(t);
     spin_unlock(&t->process->signals->lock);
+    signal_mask_grew(t, old);
 }
 
 /* What ended only to get here starts again afterwards, unless a signal is there to see it end. */

@@ -240,6 +240,7 @@ int signal_pop_frame(struct cpu_context *ctx)
     struct thread *t = thread_current();
     struct signal_state *s = t->signals;
     struct frame_context uc;
+    uint64_t old;
 
     /* `ret` in the handler popped the return address; the ucontext lies above it. */
     if (user_get(&uc, ctx->rsp) < 0) {
@@ -258,9 +259,11 @@ int signal_pop_frame(struct cpu_context *ctx)
     }
     take_context(ctx, &uc.mc);
     spin_lock(&t->process->signals->lock);
+    old = s->mask;
     s->mask = uc.mask & ~(signal_bit(SIGKILL) | signal_bit(SIGSTOP));
     signal_recompute(t);
     spin_unlock(&t->process->signals->lock);
+    signal_mask_grew(t, old);
     if (!on_altstack(&s->altstack, ctx->rsp)) {
         s->altstack = uc.stack;
         s->altstack.flags &= (int32_t)(SS_DISABLE | ALTSTACK_AUTODISARM);

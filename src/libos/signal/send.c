@@ -86,6 +86,24 @@ static struct thread *choose_thread(struct process *p, int signo)
     return NULL;
 }
 
+void signal_retarget(struct process *p, uint64_t set)
+{
+    const struct thread *self = thread_current();
+    uint64_t left = __atomic_load_n(&p->signals->shared.bits, __ATOMIC_ACQUIRE) & set;
+
+    list_for_each (it, &p->threads) {
+        struct thread *t = list_entry(it, struct thread, node);
+
+        if (left == 0) {
+            return;
+        }
+        if (t != self && t->signals != NULL && (left & ~t->signals->mask) != 0) {
+            left &= t->signals->mask;
+            notify(t);
+        }
+    }
+}
+
 /* Queues under the lock. Takes `record` (may be NULL) when it returns 1; 0: nothing to do. */
 static int enqueue(struct signal_process *sp, struct signal_queue *q, int signo,
                    struct signal_record *record)
@@ -142,7 +160,9 @@ static int send(struct process *p, struct thread *target, int signo,
     spin_lock(&sp->lock);
     resolve_stop(p, signo, &freed);
     receiver = target != NULL ? target : choose_thread(p, signo);
-    if (receiver == NULL || !is_ignored(sp, receiver, signo)) {
+    if (target != NULL && target->signals == NULL) {
+        receiver = NULL; /* it is gone */
+    } else if (receiver == NULL || !is_ignored(sp, receiver, signo)) {
         r = enqueue(sp, target != NULL ? &target->signals->pending : &sp->shared, signo, record);
         if (r > 0) {
             record = NULL;
@@ -182,10 +202,17 @@ bool signal_timer_pending(struct process *p, struct thread *target, int32_t id, 
                           int32_t *ret_overrun)
 {
     struct signal_process *sp = p->signals;
-    struct signal_queue *q = target != NULL ? &target->signals->pending : &sp->shared;
+    struct signal_queue *q = &sp->shared;
     bool found = false;
 
     spin_lock(&sp->lock);
+    if (target != NULL) {
+        if (target->signals == NULL) {
+            spin_unlock(&sp->lock);
+            return false; /* it ended */
+        }
+        q = &target->signals->pending;
+    }
     list_for_each (it, &q->records) {
         struct siginfo_kernel *info = &list_entry(it, struct signal_record, node)->info;
 

@@ -93,6 +93,11 @@ static inline int signal_send_self(int signo)
 bool signal_timer_pending(struct process *p, struct thread *target, int32_t id, uint64_t more,
                           int32_t *ret_overrun);
 
+/* Signals of `set` that are pending for the process were perhaps meant to be taken by the current
+ * thread, which cannot or will not take them any more: somebody else is told. Caller holds
+ * threads_lock. */
+void signal_retarget(struct process *p, uint64_t set);
+
 /* Host signals the loader saw (block->signals, untrusted): only those that make sense from outside
  * are passed on (HUP INT QUIT USR1 USR2 TERM CONT WINCH), as sent by pid 0. */
 void signal_from_host(uint64_t bits);

@@ -46,19 +46,21 @@ int signal_init_thread(struct thread *t, const struct thread *creator)
 void signal_free_thread(struct thread *t)
 {
     struct signal_process *sp = t->process->signals;
+    struct signal_state *s = t->signals;
     struct list freed;
 
-    if (t->signals == NULL) {
+    if (s == NULL) {
         return;
     }
     list_init(&freed);
+    /* Whoever sends to the thread by a reference of its own looks under the lock. */
     spin_lock(&sp->lock);
-    signal_queue_drop(sp, &t->signals->pending, UINT64_MAX, &freed);
+    signal_queue_drop(sp, &s->pending, UINT64_MAX, &freed);
+    t->signals = NULL;
     spin_unlock(&sp->lock);
     signal_free_records(&freed);
-    kpages_free(t->signals->xsave, 1);
-    kfree(t->signals);
-    t->signals = NULL;
+    kpages_free(s->xsave, 1);
+    kfree(s);
 }
 
 void signal_after_fork(struct thread *t)
@@ -217,10 +219,23 @@ bool thread_signal_pending(void)
            ((signal_pending_mask(t) & ~t->signals->mask) != 0 || freeze_wanted(t));
 }
 
+void signal_mask_grew(struct thread *t, uint64_t old)
+{
+    struct process *p = t->process;
+    const uint64_t fresh = t->signals->mask & ~old;
+
+    if ((__atomic_load_n(&p->signals->shared.bits, __ATOMIC_ACQUIRE) & fresh) != 0) {
+        mutex_lock(&p->threads_lock);
+        signal_retarget(p, fresh);
+        mutex_unlock(&p->threads_lock);
+    }
+}
+
 void signal_set_temporary_mask(uint64_t mask)
 {
     struct thread *t = thread_current();
     struct signal_state *s = t->signals;
+    const uint64_t old = s->mask;
 
     spin_lock(&t->process->signals->lock);
     if (!s->has_saved_mask) {
@@ -231,6 +246,7 @@ void signal_set_temporary_mask(uint64_t mask)
     /* The old mask must come back even when no signal arrives. */
     (void)__atomic_or_fetch(&t->work, WORK_SIGNAL, __ATOMIC_RELEASE);
     spin_unlock(&t->process->signals->lock);
+    signal_mask_grew(t, old);
 }
 
 enum signal_default signal_default_of(int signo)
@@ -264,9 +280,11 @@ void signal_get_sets(const struct thread *t, struct signal_sets *ret)
 
     *ret = (struct signal_sets){0};
     spin_lock(&sp->lock);
-    ret->pending = t->signals->pending.bits;
     ret->shared_pending = sp->shared.bits;
-    ret->blocked = t->signals->mask;
+    if (t->signals != NULL) {
+        ret->pending = t->signals->pending.bits;
+        ret->blocked = t->signals->mask;
+    }
     for (int i = 0; i < SIGNAL_COUNT; i++) {
         if (sp->actions[i].handler == SIG_IGN_VALUE) {
             ret->ignored |= 1ull << i;

@@ -90,6 +90,10 @@ enum signal_default signal_default_of(int signo);
 /* Recomputes thread->work of a thread whose mask or queues changed. Caller holds the lock. */
 void signal_recompute(struct thread *t);
 
+/* The current thread's mask was `old` before: what it blocks now and may have been the one to take
+ * goes to somebody else. Caller holds no lock. */
+void signal_mask_grew(struct thread *t, uint64_t old);
+
 /* Builds a handler's frame on the application's stack and points ctx at the handler. -EFAULT when
  * the stack cannot take it. `restart`: rt_sigreturn of this frame runs the call in ctx again,
  * whose number is in ctx->rax. */

@@ -81,6 +81,7 @@ SYSCALL_4(rt_sigprocmask, int, how, uint64_t, user_set, uint64_t, user_old, uint
         t->signals->mask = set & ~UNBLOCKABLE;
         signal_recompute(t);
         spin_unlock(&t->process->signals->lock);
+        signal_mask_grew(t, old);
     }
     return user_old != 0 ? user_put(user_old, &old) : 0;
 }
@@ -159,6 +160,7 @@ SYSCALL_4(rt_sigtimedwait, uint64_t, user_set, uint64_t, user_info, uint64_t, us
         t->signals->mask = old;
         signal_recompute(t);
         spin_unlock(&t->process->signals->lock);
+        signal_mask_grew(t, old & ~set);
     }
     if (signo == 0) {
         return r == -ETIMEDOUT ? -EAGAIN : -EINTR;

@@ -309,6 +309,10 @@ void park_take_host_signals(void)
 {
 }
 
+void park_hold_host_signals(void)
+{
+}
+
 void fake_thread_begin(int tid)
 {
     fake_host_thread();
