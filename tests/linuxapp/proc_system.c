@@ -101,6 +101,10 @@ int main(void)
            strstr(g_buf, " /proc ") != NULL);
     slurp("/sys/devices/system/cpu/online");
     printf("sys online starts with 0 %d\n", g_buf[0] == '0');
+    if (slurp("/sys/devices/system/cpu/cpu0/topology/core_siblings") >= 2) {
+        printf("sys cpu0 has siblings, itself among them %d\n",
+               (strtoul(g_buf + strlen(g_buf) - 2, NULL, 16) & 1) == 1);
+    }
     SHOW(open("/proc/self/nothing", O_RDONLY));
     SHOW(open("/proc/self/stat", O_WRONLY | O_CREAT, 0600) < 0);
     SHOW(mkdir("/proc/x", 0700) < 0);

@@ -54,19 +54,55 @@ static int show_own_number(uint64_t arg, struct strbuf *out)
     return 0;
 }
 
+/* Processors as the kernel prints a mask of them: groups of 32 from the highest, the first no wider
+ * than it must be. `own`: only this one, else all. */
+static void put_mask(struct strbuf *out, bool all, uint64_t own)
+{
+    const uint32_t cpus = procfs_cpus();
+
+    for (uint32_t group = (cpus + 31) / 32; group-- > 0;) {
+        const uint32_t first = group * 32;
+        const uint32_t bits = MIN(cpus - first, 32u);
+        uint32_t word = all ? UINT32_MAX >> (32 - bits) : 0;
+
+        if (!all && own / 32 == group) {
+            word = 1u << (own % 32);
+        }
+        for (uint32_t digit = (bits + 3) / 4; digit-- > 0;) {
+            strbuf_printf(out, "%x", (word >> (4 * digit)) & 0xf);
+        }
+        strbuf_puts(out, group == 0 ? "\n" : ",");
+    }
+}
+
 static int show_own_mask(uint64_t arg, struct strbuf *out)
 {
-    strbuf_printf(out, "%lx\n", 1ul << ((arg - 1) % 64));
+    put_mask(out, /*all=*/false, arg - 1);
     return 0;
 }
 
+static int show_all_mask(uint64_t arg, struct strbuf *out)
+{
+    put_mask(out, /*all=*/true, 0);
+    return 0;
+}
+
+/* One package of cores with a thread each: what the host says of its processors is not asked for.
+ * lscpu takes every file of this directory for granted once there is one. */
 static const struct pseudo_entry g_topology[] = {
     {.name = "physical_package_id", .mode = S_IFREG | 0444, .show = show_zero},
+    {.name = "die_id", .mode = S_IFREG | 0444, .show = show_zero},
     {.name = "core_id", .mode = S_IFREG | 0444, .show = show_own_number},
+    {.name = "core_cpus", .mode = S_IFREG | 0444, .show = show_own_mask},
     {.name = "core_cpus_list", .mode = S_IFREG | 0444, .show = show_own_number},
-    {.name = "thread_siblings_list", .mode = S_IFREG | 0444, .show = show_own_number},
     {.name = "thread_siblings", .mode = S_IFREG | 0444, .show = show_own_mask},
+    {.name = "thread_siblings_list", .mode = S_IFREG | 0444, .show = show_own_number},
+    {.name = "core_siblings", .mode = S_IFREG | 0444, .show = show_all_mask},
     {.name = "core_siblings_list", .mode = S_IFREG | 0444, .show = show_cpu_range},
+    {.name = "die_cpus", .mode = S_IFREG | 0444, .show = show_all_mask},
+    {.name = "die_cpus_list", .mode = S_IFREG | 0444, .show = show_cpu_range},
+    {.name = "package_cpus", .mode = S_IFREG | 0444, .show = show_all_mask},
+    {.name = "package_cpus_list", .mode = S_IFREG | 0444, .show = show_cpu_range},
     {0},
 };
 
@@ -110,12 +146,14 @@ static const struct pseudo_entry g_cpu[] = {
     {.name = "possible", .mode = S_IFREG | 0444, .show = show_cpu_range},
     {.name = "present", .mode = S_IFREG | 0444, .show = show_cpu_range},
     {.name = "offline", .mode = S_IFREG | 0444, .show = show_empty_line},
+    {.name = "isolated", .mode = S_IFREG | 0444, .show = show_empty_line},
     {.name = "kernel_max", .mode = S_IFREG | 0444, .show = show_kernel_max},
     {0},
 };
 
 static const struct pseudo_entry g_node0[] = {
     {.name = "cpulist", .mode = S_IFREG | 0444, .show = show_cpu_range},
+    {.name = "cpumap", .mode = S_IFREG | 0444, .show = show_all_mask},
     {0},
 };
 
