@@ -192,29 +192,35 @@ static void member_gone(uint32_t member, bool orderly)
 
 /* ---- where the process is ---- */
 
+static void take_signal(struct process *to, const void *arg)
+{
+    const struct siginfo_kernel *info = arg;
+
+    (void)!signal_send_process(to, info->signo, info); /* a full queue: as in Linux */
+}
+
 static void hear_signal(const uint8_t *p, size_t size)
 {
     struct signal_event e;
-    struct process *to;
 
     __builtin_memcpy(&e, p, sizeof(e));
-    to = vfork_find_process(e.pid);
-    if (to != NULL && e.info.signo != 0) {
-        (void)!signal_send_process(to, e.info.signo, &e.info); /* a full queue: as in Linux */
+    if (e.info.signo != 0) {
+        vfork_with_process(e.pid, take_signal, &e.info);
     }
+}
+
+static void take_child_news(struct process *to, const void *arg)
+{
+    (void)__atomic_add_fetch(&to->child_news, 1, __ATOMIC_ACQ_REL);
+    waitq_wake_all(&to->child_waiters, 0);
 }
 
 static void hear_child(const uint8_t *p, size_t size)
 {
     int32_t pid;
-    struct process *to;
 
     __builtin_memcpy(&pid, p, sizeof(pid));
-    to = vfork_find_process(pid);
-    if (to != NULL) {
-        (void)__atomic_add_fetch(&to->child_news, 1, __ATOMIC_ACQ_REL);
-        waitq_wake_all(&to->child_waiters, 0);
-    }
+    vfork_with_process(pid, take_child_news, NULL);
 }
 
 static void hear_ended(const uint8_t *p, size_t size)

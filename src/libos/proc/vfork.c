@@ -39,25 +39,25 @@ struct thread *vfork_running(struct thread *t)
     return v == NULL ? t : v->child;
 }
 
-struct process *vfork_find_process(int32_t pid)
+void vfork_with_process(int32_t pid, void (*f)(struct process *p, const void *arg), const void *arg)
 {
     struct process *first = process_first();
-    struct process *found = NULL;
 
     if (first->pid == pid) {
-        return first;
+        f(first, arg);
+        return;
     }
     mutex_lock(&first->threads_lock);
     list_for_each (it, &first->threads) {
-        struct thread *t = list_entry(it, struct thread, node);
+        struct vfork *v =
+            __atomic_load_n(&list_entry(it, struct thread, node)->vfork, __ATOMIC_ACQUIRE);
 
-        if (t->vfork != NULL && t->vfork->process.pid == pid) {
-            found = &t->vfork->process;
+        if (v != NULL && v->process.pid == pid) {
+            f(&v->process, arg);
             break;
         }
     }
     mutex_unlock(&first->threads_lock);
-    return found;
 }
 
 /* ---- the beginning ---- */
@@ -233,13 +233,15 @@ static int32_t go_back(struct vfork *v)
     *parent->context = v->context;
     __asm__ volatile("wrfsbase %0" : : "r"(v->fs_base));
     set_current(parent);
-    __atomic_store_n(&parent->vfork, NULL, __ATOMIC_RELEASE);
     parent->wake_token = 1;
+    mutex_lock(&parent->process->threads_lock); /* whoever looks at the child holds it */
+    __atomic_store_n(&parent->vfork, NULL, __ATOMIC_RELEASE);
     /* Whatever came for the parent meanwhile is looked at on its way back. */
     (void)__atomic_or_fetch(&parent->work,
                             WORK_SIGNAL |
                                 (__atomic_load_n(&v->child->work, __ATOMIC_ACQUIRE) & WORK_FREEZE),
                             __ATOMIC_RELEASE);
+    mutex_unlock(&parent->process->threads_lock);
     simd_end(&v->vectors);
     drop(v);
     return pid;

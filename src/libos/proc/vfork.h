@@ -21,10 +21,13 @@ _noreturn_ void vfork_exit(uint32_t status);
  * call is the parent's, with the number it returns. -Exxx: the child goes on. */
 [[nodiscard]] int64_t vfork_exec(struct program *p);
 
-/* The thread that runs in the place of `t`: a child's, or itself. */
+/* The thread that runs in the place of `t`: a child's, or itself. It stays as long as the caller
+ * holds the threads_lock of `t`'s process. */
 struct thread *vfork_running(struct thread *t);
-/* The process with this number that lives here, the first one or a child; NULL. */
-struct process *vfork_find_process(int32_t pid);
+/* `f` with the process of this number, if it lives here: the first one, or a child, which stays for
+ * as long as `f` runs. `f` must not wait. */
+void vfork_with_process(int32_t pid, void (*f)(struct process *p, const void *arg),
+                        const void *arg);
 /* In a child that was forked by another thread: the children of vfork stayed where they are. */
 void vfork_after_fork(struct thread *t);
 /* In the enclave made for a child's execve: its process becomes the first one, its thread the only
