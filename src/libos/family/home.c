@@ -5,13 +5,13 @@
 
 #include "libos/fs/locks.h"
 #include "libos/fs/poll.h"
-#include "libos/lib/list.h"
 #include "libos/mm/kmem.h"
 
 #define FIRST_SIZE  32u
 #define HANDLES_MAX (1u << 20) /* of one member */
-#define BUCKETS     64u
-#define QUEUES_MAX  3u /* wait queues one object can name */
+#define BUCKETS     64u        /* of a home, by object */
+#define HOMES       256u       /* buckets of all homes, by member */
+#define QUEUES_MAX  3u         /* wait queues one object can name */
 
 /* Somebody waits for a change. The waiters stay queued from the first time on; `armed` decides
  * whether the member hears of it. */
@@ -33,7 +33,7 @@ struct entry {
 
 /* What one member holds. */
 struct home {
-    struct list node;
+    struct home *next; /* same bucket */
     uint32_t member;
     struct entry *entries; /* handle - 1 */
     uint32_t size;
@@ -43,35 +43,45 @@ struct home {
 
 /* One lock for all: it guards a few instructions, never an operation on an object. */
 static struct mutex g_lock;
-static struct list g_homes;
+static struct home *g_homes[HOMES];
+
+/* Where the home of a member is, or would be. */
+static struct home **home_at(uint32_t member)
+{
+    struct home **at = &g_homes[member % HOMES];
+
+    while (*at != NULL && (*at)->member != member) {
+        at = &(*at)->next;
+    }
+    return at;
+}
 
 static struct home *find_home(uint32_t member)
 {
-    if (g_homes.next == NULL) {
-        list_init(&g_homes);
-    }
-    list_for_each (it, &g_homes) {
-        struct home *h = list_entry(it, struct home, node);
-
-        if (h->member == member) {
-            return h;
-        }
-    }
-    return NULL;
+    return *home_at(member);
 }
 
-static struct home *need_home(uint32_t member)
+/* Nothing is kept for a member that is gone: a request of its that is still being served may grant
+ * it something after member_gone(), and nobody would ever take that back. */
+static int need_home(uint32_t member, struct home **ret)
 {
-    struct home *h = find_home(member);
+    struct home **at = home_at(member);
 
-    if (h == NULL) {
-        h = kzalloc(sizeof(*h));
-        if (h != NULL) {
-            h->member = member;
-            list_insert(&g_homes, &h->node);
+    if (*at == NULL) {
+        struct home *h;
+
+        if (family_member_is_gone(member)) {
+            return -ESRCH;
         }
+        h = kzalloc(sizeof(*h));
+        if (h == NULL) {
+            return -ENOMEM;
+        }
+        h->member = member;
+        *at = h;
     }
-    return h;
+    *ret = *at;
+    return 0;
 }
 
 static uint32_t *bucket_of(struct home *h, const void *object)
@@ -147,13 +157,13 @@ static void put_in(struct home *h, uint32_t handle, enum home_kind kind, void *o
 static int grant(uint32_t member, enum home_kind kind, void *object, bool once, uint32_t *ret)
 {
     struct home *h;
-    int r = 0;
+    int r;
 
     mutex_lock(&g_lock);
-    h = need_home(member);
-    if (h == NULL) {
+    r = need_home(member, &h);
+    if (r < 0) {
         mutex_unlock(&g_lock);
-        return -ENOMEM;
+        return r;
     }
     for (uint32_t n = *bucket_of(h, object); n != 0; n = h->entries[n - 1].next) {
         if (h->entries[n - 1].object == object) {
@@ -269,12 +279,11 @@ int home_clone(uint32_t from, uint32_t to)
 
     mutex_lock(&g_lock);
     a = find_home(from);
-    b = a == NULL ? NULL : find_home(to);
-    if (a != NULL && b != NULL) {
+    if (a != NULL && find_home(to) != NULL) {
         r = -EEXIST; /* it has handles of its own already */
     } else if (a != NULL) {
-        b = need_home(to);
-        r = b == NULL ? -ENOMEM : grow(b, a->size);
+        r = need_home(to, &b);
+        r = r < 0 ? r : grow(b, a->size);
         if (r == 0) {
             b->free = 0;
             for (uint32_t i = b->size; i > 0; i--) {
@@ -343,48 +352,51 @@ static int watch_object(struct watch *w, enum home_kind kind, void *object)
     return 0;
 }
 
-/* The watch of an entry; *ret_fresh: it must be given its queues. Under g_lock. */
-static struct watch *arm_locked(uint32_t member, uint32_t handle, struct watch *fresh,
-                                enum home_kind *ret_kind, void **ret_object)
-{
-    struct entry *e = entry_of(find_home(member), handle);
-
-    if (e == NULL) {
-        return NULL;
-    }
-    if (e->watch == NULL) {
-        e->watch = fresh;
-        *ret_kind = e->kind;
-        *ret_object = e->object;
-        take_reference(e->kind, e->object);
-    }
-    __atomic_store_n(&e->watch->armed, 1, __ATOMIC_RELEASE);
-    return e->watch;
-}
-
-int home_arm(uint32_t member, uint32_t handle)
+/* Makes a watch and gives it to the entry, unless that is another object's by now or has one. */
+static int watch_start(uint32_t member, uint32_t handle, enum home_kind kind, void *object)
 {
     struct watch *fresh = kzalloc(sizeof(*fresh));
-    struct watch *w;
-    enum home_kind kind = HOME_FREE;
-    void *object = NULL;
-    int r = 0;
+    struct entry *e;
+    int r;
 
     if (fresh == NULL) {
         return -ENOMEM;
     }
-    fresh->member = member;
-    fresh->handle = handle;
+    *fresh = (struct watch){.member = member, .handle = handle, .armed = 1};
+    r = watch_object(fresh, kind, object);
     mutex_lock(&g_lock);
-    w = arm_locked(member, handle, fresh, &kind, &object);
-    mutex_unlock(&g_lock);
-    if (w != fresh) {
-        kfree(fresh);
-        return w == NULL ? -EBADF : 0;
+    e = entry_of(find_home(member), handle);
+    if (r == 0 && e != NULL && e->object == object && e->watch == NULL) {
+        e->watch = TAKE_PTR(fresh);
     }
-    /* Its member alone uses it, one request at a time: nobody drops it meanwhile. */
-    r = watch_object(w, kind, object);
-    drop_reference(kind, object);
+    mutex_unlock(&g_lock);
+    watch_free(fresh);
+    return r;
+}
+
+int home_arm(uint32_t member, uint32_t handle)
+{
+    enum home_kind kind = HOME_FREE;
+    void *object = NULL;
+    struct entry *e;
+    int r = 0;
+
+    mutex_lock(&g_lock);
+    e = entry_of(find_home(member), handle);
+    if (e == NULL) {
+        r = -EBADF;
+    } else if (e->watch != NULL) {
+        __atomic_store_n(&e->watch->armed, 1, __ATOMIC_RELEASE);
+    } else {
+        kind = e->kind;
+        object = e->object;
+        take_reference(kind, object);
+    }
+    mutex_unlock(&g_lock);
+    if (object != NULL) {
+        r = watch_start(member, handle, kind, object);
+        drop_reference(kind, object);
+    }
     return r;
 }
 
@@ -404,12 +416,14 @@ void home_disarm(uint32_t member, uint32_t handle)
 
 static void member_gone(uint32_t member, bool orderly)
 {
+    struct home **at;
     struct home *h;
 
     mutex_lock(&g_lock);
-    h = find_home(member);
+    at = home_at(member);
+    h = *at;
     if (h != NULL) {
-        list_remove(&h->node);
+        *at = h->next;
     }
     mutex_unlock(&g_lock);
     if (h == NULL) {
@@ -430,26 +444,30 @@ static void member_gone(uint32_t member, bool orderly)
     kfree(h);
 }
 
+static void forget(struct home *h)
+{
+    for (uint32_t i = 0; i < h->size; i++) {
+        struct entry *e = &h->entries[i];
+
+        if (e->kind == HOME_INODE) {
+            (void)ref_put(&((struct inode *)e->object)->refs);
+        } else if (e->kind == HOME_FILE) {
+            (void)ref_put(&((struct file *)e->object)->refs);
+        }
+    }
+    kfree(h->entries);
+    kfree(h);
+}
+
 void home_after_fork(void)
 {
-    if (g_homes.next == NULL) {
-        return;
-    }
-    list_for_each_safe (it, &g_homes) {
-        struct home *h = list_entry(it, struct home, node);
+    for (uint32_t i = 0; i < HOMES; i++) {
+        while (g_homes[i] != NULL) {
+            struct home *h = g_homes[i];
 
-        for (uint32_t i = 0; i < h->size; i++) {
-            struct entry *e = &h->entries[i];
-
-            if (e->kind == HOME_INODE) {
-                (void)ref_put(&((struct inode *)e->object)->refs);
-            } else if (e->kind == HOME_FILE) {
-                (void)ref_put(&((struct file *)e->object)->refs);
-            }
+            g_homes[i] = h->next;
+            forget(h);
         }
-        list_remove(it);
-        kfree(h->entries);
-        kfree(h);
     }
 }
 

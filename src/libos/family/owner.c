@@ -37,11 +37,17 @@ struct owner g_owner = {.listener = -1, .calls_epoll = -1, .events_epoll = -1, .
 
 void family_on_member_gone(family_gone_hook hook)
 {
+    uint32_t i = 0;
+
     mutex_lock(&g_owner.lock);
-    if (g_owner.hook_count >= FAMILY_HOOKS_MAX) {
+    while (i < g_owner.hook_count && g_owner.hooks[i] != hook) {
+        i++;
+    }
+    if (i == FAMILY_HOOKS_MAX) {
         libos_panic("family: too many hooks");
     }
-    g_owner.hooks[g_owner.hook_count++] = hook;
+    g_owner.hooks[i] = hook;
+    g_owner.hook_count = MAX(g_owner.hook_count, i + 1);
     mutex_unlock(&g_owner.lock);
 }
 
@@ -68,19 +74,37 @@ void member_put(struct member *m)
     }
 }
 
+static struct member **bucket_of(uint32_t id)
+{
+    return &g_owner.buckets[id % OWNER_BUCKETS];
+}
+
 static struct member *find_locked(uint32_t id)
 {
-    if (g_owner.members.next == NULL) {
-        return NULL;
-    }
-    list_for_each (it, &g_owner.members) {
-        struct member *m = list_entry(it, struct member, node);
+    struct member *m = *bucket_of(id);
 
-        if (m->id == id) {
-            return m;
-        }
+    while (m != NULL && m->id != id) {
+        m = m->next;
     }
-    return NULL;
+    return m;
+}
+
+static void insert_locked(struct member *m)
+{
+    list_insert(&g_owner.members, &m->node);
+    m->next = *bucket_of(m->id);
+    *bucket_of(m->id) = m;
+}
+
+static void remove_locked(struct member *m)
+{
+    struct member **at = bucket_of(m->id);
+
+    list_remove(&m->node);
+    while (*at != m) {
+        at = &(*at)->next;
+    }
+    *at = m->next;
 }
 
 struct member *member_find(uint32_t id)
@@ -94,6 +118,16 @@ struct member *member_find(uint32_t id)
     }
     mutex_unlock(&g_owner.lock);
     return m;
+}
+
+bool family_member_is_gone(uint32_t member)
+{
+    bool gone;
+
+    mutex_lock(&g_owner.lock);
+    gone = member <= g_owner.next_id && find_locked(member) == NULL;
+    mutex_unlock(&g_owner.lock);
+    return gone;
 }
 
 int owner_new_member(struct family_ticket *ret)
@@ -119,7 +153,7 @@ int owner_new_member(struct family_ticket *ret)
     } else {
         m->id = ++g_owner.next_id;
         g_owner.count++;
-        list_insert(&g_owner.members, &m->node);
+        insert_locked(m);
     }
     mutex_unlock(&g_owner.lock);
     if (r < 0) {
@@ -146,7 +180,7 @@ void member_end(struct member *m)
     owner_cancel_all(m);
     waitq_wake_all(&g_owner.acks, 0);
     mutex_lock(&g_owner.lock);
-    list_remove(&m->node);
+    remove_locked(m);
     g_owner.count--;
     count = g_owner.hook_count;
     __builtin_memcpy(hooks, g_owner.hooks, sizeof(hooks));
@@ -169,6 +203,27 @@ void owner_forget_member(uint32_t id)
 
 /* ---- answers ---- */
 
+/* Has the host say when it takes more, for as long as something waits. Others send meanwhile: what
+ * the host was told is looked at again. */
+static void watch_channel(struct channel *c, int epoll, uint32_t id)
+{
+    bool waits;
+
+    do {
+        waits = channel_backlog(c);
+        (void)host_epoll_ctl(epoll, EPOLL_CTL_MOD, (int)(intptr_t)c->ctx,
+                             (uint32_t)EPOLLIN | (waits ? (uint32_t)EPOLLOUT : 0), id);
+    } while (channel_backlog(c) != waits);
+}
+
+/* The host takes more. */
+static void flush_channel(struct channel *c, int epoll, uint32_t id)
+{
+    if (channel_flush(c) >= 0) { /* a broken one is found by receiving */
+        watch_channel(c, epoll, id);
+    }
+}
+
 void owner_send_answer(struct member *m, uint32_t id, int64_t result, const void *answer,
                        size_t size)
 {
@@ -184,10 +239,8 @@ void owner_send_answer(struct member *m, uint32_t id, int64_t result, const void
 
         (void)!channel_post(&m->calls, &part, 1);
     }
-    /* What the host did not take at once goes when it can be written. */
     if (channel_backlog(&m->calls)) {
-        (void)host_epoll_ctl(g_owner.calls_epoll, EPOLL_CTL_MOD, (int)(intptr_t)m->calls.ctx,
-                             (uint32_t)EPOLLIN | (uint32_t)EPOLLOUT, m->id);
+        watch_channel(&m->calls, g_owner.calls_epoll, m->id);
     }
 }
 
@@ -236,7 +289,7 @@ static int serve_message(struct member *m, const uint8_t *p, size_t size)
     return 0;
 }
 
-void owner_serve_ready(uint32_t id)
+void owner_serve_ready(uint32_t id, uint32_t events)
 {
     struct member *m = member_find(id);
     int r = 1;
@@ -245,9 +298,8 @@ void owner_serve_ready(uint32_t id)
         member_put(m);
         return;
     }
-    if (channel_backlog(&m->calls) && channel_flush(&m->calls) == 1) {
-        (void)host_epoll_ctl(g_owner.calls_epoll, EPOLL_CTL_MOD, (int)(intptr_t)m->calls.ctx,
-                             EPOLLIN, m->id);
+    if ((events & (uint32_t)EPOLLOUT) != 0) {
+        flush_channel(&m->calls, g_owner.calls_epoll, m->id);
     }
     /* More than one only of what was read already: for the rest the host says when. */
     for (bool first = true; r > 0 && (first || channel_buffered(&m->calls)); first = false) {
@@ -274,7 +326,7 @@ void owner_serve_ready(uint32_t id)
     member_put(m);
 }
 
-static void hear_ready(uint32_t id)
+static void hear_ready(uint32_t id, uint32_t events)
 {
     struct member *m = member_find(id);
     int r = 1;
@@ -283,9 +335,8 @@ static void hear_ready(uint32_t id)
         member_put(m);
         return;
     }
-    if (channel_backlog(&m->events) && channel_flush(&m->events) == 1) {
-        (void)host_epoll_ctl(g_owner.events_epoll, EPOLL_CTL_MOD, (int)(intptr_t)m->events.ctx,
-                             EPOLLIN, m->id);
+    if ((events & (uint32_t)EPOLLOUT) != 0) {
+        flush_channel(&m->events, g_owner.events_epoll, m->id);
     }
     while (r > 0) {
         struct ack_message ack;
@@ -317,16 +368,16 @@ static void hear_ready(uint32_t id)
 
 /* ---- service threads ---- */
 
-static bool handle(uint64_t data, bool calls)
+static bool handle(uint64_t data, uint32_t events, bool calls)
 {
     if (data == DATA_STOP) {
         return false;
     }
     if (data <= UINT32_MAX) {
         if (calls) {
-            owner_serve_ready((uint32_t)data);
+            owner_serve_ready((uint32_t)data, events);
         } else {
-            hear_ready((uint32_t)data);
+            hear_ready((uint32_t)data, events);
         }
     } else if (calls && data == DATA_LISTENER) {
         guests_accept();
@@ -358,7 +409,7 @@ static void serve_loop(int epoll, bool calls)
             }
         }
         for (int i = 0; i < n && on; i++) {
-            on = handle(events[i].data, calls);
+            on = handle(events[i].data, events[i].events, calls);
         }
     }
     __atomic_sub_fetch(&g_owner.running, 1, __ATOMIC_RELEASE);
@@ -511,8 +562,7 @@ int family_notify(uint32_t member, enum family_event event, const void *p, size_
     }
     r = channel_post(&m->events, parts, ARRAY_COUNT(parts));
     if (channel_backlog(&m->events)) {
-        (void)host_epoll_ctl(g_owner.events_epoll, EPOLL_CTL_MOD, (int)(intptr_t)m->events.ctx,
-                             (uint32_t)EPOLLIN | (uint32_t)EPOLLOUT, m->id);
+        watch_channel(&m->events, g_owner.events_epoll, m->id);
     }
     member_put(m);
     return r;
@@ -545,18 +595,17 @@ static void await_ack(const struct member *m, uint64_t ack)
 static struct member *next_member(uint32_t id)
 {
     struct member *found = NULL;
+    const struct member *last;
 
     mutex_lock(&g_owner.lock);
-    list_for_each (it, &g_owner.members) {
+    last = find_locked(id); /* NULL: gone meanwhile, or there was none */
+    for (struct list *it = last != NULL ? last->node.next : g_owner.members.next;
+         found == NULL && it != &g_owner.members; it = it->next) {
         struct member *m = list_entry(it, struct member, node);
 
-        if (m->id > id && __atomic_load_n(&m->have_events, __ATOMIC_ACQUIRE) != 0 &&
-            (found == NULL || m->id < found->id)) {
-            found = m;
+        if (m->id > id && __atomic_load_n(&m->have_events, __ATOMIC_ACQUIRE) != 0) {
+            found = member_get(m);
         }
-    }
-    if (found != NULL) {
-        (void)member_get(found);
     }
     mutex_unlock(&g_owner.lock);
     return found;
@@ -640,7 +689,7 @@ void owner_reset(void)
 /* Kept calls of members are answered by the parent; of its own threads none is in a call. */
 static void forget_member(struct member *m)
 {
-    list_remove(&m->node);
+    remove_locked(m);
     list_for_each_safe (it, &m->replies) {
         list_remove(it);
         kfree(list_entry(it, struct family_reply, node));

@@ -128,7 +128,7 @@ static int admit(struct guest *g)
     if (r < 0) {
         member_end(m);
     } else if (calls && channel_buffered(to)) {
-        owner_serve_ready(m->id);
+        owner_serve_ready(m->id, 0);
     }
     member_put(m);
     return 0;

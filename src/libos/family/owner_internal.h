@@ -10,9 +10,12 @@
 #define GUESTS_MAX    64u          /* connections that have not proved themselves */
 #define DATA_GUEST    (1ull << 32) /* | place: in the epoll of the calls */
 
+#define OWNER_BUCKETS 256u
+
 struct owner {
-    struct mutex lock; /* over members and their connecting */
-    struct list members;
+    struct mutex lock;                     /* over members and their connecting */
+    struct list members;                   /* by age: the numbers go up */
+    struct member *buckets[OWNER_BUCKETS]; /* the same by number */
     uint32_t count;
     uint32_t next_id;
     uint8_t name[FAMILY_NAME_SIZE];
@@ -32,8 +35,9 @@ extern struct owner g_owner;
 
 /* The end of a member, seen by any thread, done by the first that sees it. */
 void member_end(struct member *m);
-/* Something came on the member's channel for calls, or was read already. */
-void owner_serve_ready(uint32_t id);
+/* Something came on the member's channel for calls, or was read already; `events` as the host says
+ * (EPOLL*). */
+void owner_serve_ready(uint32_t id, uint32_t events);
 
 /* ---- owner_guests.c ---- */
 

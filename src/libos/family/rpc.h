@@ -146,7 +146,7 @@ uint32_t family_reply_member(const struct family_reply *reply);
 
 /* Called in the owner, on a service thread, when a member's channels ended: by farewell
  * (`orderly`) or because it died. All its calls were cancelled. Up to FAMILY_HOOKS_MAX hooks, run
- * in the order of registration. */
+ * in the order of registration; one that is registered already stays as it is. */
 #define FAMILY_HOOKS_MAX 8u
 typedef void (*family_gone_hook)(uint32_t member, bool orderly);
 void family_on_member_gone(family_gone_hook hook);
@@ -170,6 +170,8 @@ enum family_event {
  * away. Waits on whatever thread it is called, so the members' listeners must not depend on that
  * thread. */
 void family_notify_all(enum family_event event, const void *p, size_t size, uint64_t ack);
+/* In the owner: was there such a member, and is it gone? Then for ever. */
+bool family_member_is_gone(uint32_t member);
 /* In the owner: the member makes a child and its service thread stands still; nobody waits for it
  * until it is back. */
 void family_away(uint32_t member, bool away);

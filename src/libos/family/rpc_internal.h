@@ -104,6 +104,7 @@ struct member {
     uint32_t away;
     struct list replies; /* kept calls */
     struct list node;    /* owner.c: all members */
+    struct member *next; /* owner.c: same bucket */
 };
 
 /* Runs the handler of a call and sends what it answers; `q` is complete but for the answer. The

@@ -12,8 +12,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "abi/hostcall.h"
 #include "libos/family/rpc_internal.h"
 #include "libos/host/host.h"
+#include "unit/libos/fake_host.h"
 #include "unit/libos/fake_kernel.h"
 #include "unit/unit.h"
 
@@ -495,6 +497,30 @@ static void test_family_join_without_owner_fails(void **state)
     finish();
 }
 
+/* An application that cannot fork for want of threads or descriptors may try as often as it likes.
+ */
+static void test_family_beginnings_that_fail_leave_nothing_behind(void **state)
+{
+    struct child c;
+
+    prepare(state);
+    c = fork_child(child_pings);
+    for (uint32_t i = 0; i < 2 * FAMILY_HOOKS_MAX; i++) {
+        fake_host_lie_about(HOSTCALL_socket);
+        fake_host_lie(0, LIE_EIO);
+        assert_int_equal(family_become_owner(), -EIO);
+        assert_int_equal(family_role(), FAMILY_ALONE);
+    }
+    fake_host_lie(0, LIE_NONE);
+    fake_host_lie_about(-1);
+    (void)give_ticket(&c);
+    family_on_member_gone(on_gone);
+    family_on_member_gone(on_gone);
+    reap(&c);
+    await(&g_gone, 1);
+    finish();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -507,6 +533,7 @@ int main(void)
         cmocka_unit_test(test_family_second_connection_with_a_used_key_is_refused),
         cmocka_unit_test(test_family_member_notices_the_owners_end),
         cmocka_unit_test(test_family_join_without_owner_fails),
+        cmocka_unit_test(test_family_beginnings_that_fail_leave_nothing_behind),
     };
 
     /* what is made once and kept (tables of descriptors, the file system of nameless files) */

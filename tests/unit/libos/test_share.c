@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "libos/family/home.h"
 #include "libos/family/rpc.h"
 #include "libos/family/share.h"
 #include "libos/fs/file.h"
@@ -371,6 +372,39 @@ static void test_share_pipe_to_a_child_that_waits(void **state)
     }
     assert_int_equal(SYS(close, g_pipe[1]), 0);
     end(pid);
+}
+
+/* A request of a member that ended while it was served: what it would be granted stays free. */
+static void test_share_nothing_is_kept_for_a_member_that_is_gone(void **state)
+{
+    const uint32_t member = g_next_member + 1;
+    struct file *f;
+    uint32_t handle = 0;
+    uint32_t refs;
+    pid_t pid;
+
+    begin(state);
+    assert_int_equal(SYS(pipe, g_pipe), 0);
+    pid = spawn(child_reads);
+    await();
+    f = fd_get(g_pipe[1]);
+    assert_non_null(f);
+    refs = f->refs.count;
+    assert_int_equal(home_grant_file(member, f, &handle), 0); /* the child gave its own back */
+    assert_int_equal(f->refs.count, refs + 1);
+    family_forget_member(member);
+    assert_int_equal(f->refs.count, refs);
+    assert_int_equal(home_grant_file(member, f, &handle), -ESRCH);
+    assert_int_equal(home_grant_inode(member, f->inode, &handle), -ESRCH);
+    assert_int_equal(home_arm(member, handle), -EBADF);
+    assert_int_equal(f->refs.count, refs);
+    file_put(f);
+    kill(pid, SIGKILL);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    close(g_to_child[1]);
+    close(g_to_parent[0]);
+    family_reset();
+    fake_shutdown();
 }
 
 static void child_breaks(void)
@@ -783,6 +817,7 @@ int main(void)
         cmocka_unit_test(test_share_unlinked_file_lives_while_a_child_has_it),
         cmocka_unit_test(test_share_pipe_from_child_to_parent_ends_with_it),
         cmocka_unit_test(test_share_pipe_to_a_child_that_waits),
+        cmocka_unit_test(test_share_nothing_is_kept_for_a_member_that_is_gone),
         cmocka_unit_test(test_share_pipe_without_reader_is_broken),
         cmocka_unit_test(test_share_pipe_in_poll_and_epoll),
         cmocka_unit_test(test_share_pipe_made_by_a_child),
