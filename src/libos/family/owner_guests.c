@@ -6,6 +6,7 @@
  * its key proves it. The owner's calling thread does it all; there are so many places and no more.
  */
 
+#include "core/ct.h"
 #include "libos/family/owner_internal.h"
 #include "libos/host/host.h"
 #include "libos/mm/kmem.h"
@@ -42,29 +43,52 @@ static void guest_free(struct guest *g)
     *g = (struct guest){.fd = -1};
 }
 
+static struct guest *free_place(void)
+{
+    for (uint32_t i = 0; i < GUESTS_MAX; i++) {
+        if (g_guests[i].fd < 0) {
+            return &g_guests[i];
+        }
+    }
+    return NULL;
+}
+
+/* A place for a connection, whatever it takes: those that have something to say move on, and when
+ * all places are taken by some that say nothing, one of them goes. */
+static struct guest *make_place(int fd)
+{
+    struct guest *g = free_place();
+
+    for (uint32_t i = 0; g == NULL && i < GUESTS_MAX; i++) {
+        guests_ready(i);
+        g = free_place();
+    }
+    if (g == NULL) {
+        g = &g_guests[fd % (int)GUESTS_MAX];
+        guest_free(g);
+    }
+    return g;
+}
+
 void guests_accept(void)
 {
     int fd = host_accept(g_owner.listener, NULL, NULL, SOCK_NONBLOCK);
+    struct guest *g;
 
     if (fd < 0) {
         return;
     }
-    for (uint32_t i = 0; i < GUESTS_MAX; i++) {
-        struct guest *g = &g_guests[i];
-
-        if (g->fd < 0) {
-            *g = (struct guest){.fd = fd};
-            if (host_epoll_ctl(g_owner.calls_epoll, EPOLL_CTL_ADD, fd, EPOLLIN, DATA_GUEST | i) <
-                0) {
-                guest_free(g);
-            }
-            return;
-        }
+    g = make_place(fd);
+    *g = (struct guest){.fd = fd};
+    if (host_epoll_ctl(g_owner.calls_epoll, EPOLL_CTL_ADD, fd, EPOLLIN,
+                       DATA_GUEST | (uint64_t)(g - g_guests)) < 0) {
+        guest_free(g);
     }
-    /* All places taken by connections that say nothing: the oldest place gives way, so that they
-     * cannot keep a child out for ever. */
-    guest_free(&g_guests[fd % (int)GUESTS_MAX]);
-    (void)host_close(fd);
+}
+
+static struct channel *channel_for(struct member *m, uint32_t which)
+{
+    return which == GREETING_CALLS ? &m->calls : &m->events;
 }
 
 /* The first bytes of a connection: which member's key will open the rest. */
@@ -90,6 +114,9 @@ static int read_greeting(struct guest *g)
         return -EBADMSG;
     }
     g->member = m;
+    if (channel_for(m, g->greeting.which)->io != NULL) {
+        return -EALREADY; /* its key may be wiped by now */
+    }
     return channel_init(&g->channel, m->key,
                         g->greeting.which == GREETING_CALLS ? LABEL_CALLS : LABEL_EVENTS,
                         CHANNEL_ROLE_A, &channel_io_host, channel_host_ctx(g->fd));
@@ -101,7 +128,7 @@ static int admit(struct guest *g)
     const bool calls = g->greeting.which == GREETING_CALLS;
     const struct channel_part hello = {.p = HELLO, .size = HELLO_SIZE};
     struct member *m = g->member;
-    struct channel *to = calls ? &m->calls : &m->events;
+    struct channel *to = channel_for(m, g->greeting.which);
     uint32_t *have = calls ? &m->have_calls : &m->have_events;
     int r = 0;
 
@@ -110,7 +137,10 @@ static int admit(struct guest *g)
         r = -EALREADY;
     } else {
         *to = g->channel;
-        g->channel.io = NULL;
+        ct_wipe(&g->channel, sizeof(g->channel)); /* the keys are in one place */
+        if (m->calls.io != NULL && m->events.io != NULL) {
+            ct_wipe(m->key, sizeof(m->key)); /* each channel has got its own */
+        }
     }
     mutex_unlock(&g_owner.lock);
     if (r < 0) {
@@ -136,14 +166,15 @@ static int admit(struct guest *g)
 
 void guests_ready(uint64_t place)
 {
-    struct guest *g = &g_guests[place];
+    struct guest *g;
     uint8_t *p = NULL;
     size_t size = 0;
     int r = 0;
 
-    if (place >= GUESTS_MAX || g->fd < 0) {
+    if (place >= GUESTS_MAX || g_guests[place].fd < 0) {
         return;
     }
+    g = &g_guests[place];
     if (g->channel.io == NULL) {
         r = read_greeting(g);
     }

@@ -95,10 +95,10 @@ struct local_call {
 struct member {
     struct refcount refs;
     uint32_t id;
-    uint32_t gone;    /* its end was seen: nothing is sent any more */
-    uint32_t orderly; /* it said farewell */
-    uint8_t key[CHANNEL_KEY_SIZE];
-    struct channel calls, events; /* io == NULL until connected */
+    uint32_t gone;                 /* its end was seen: nothing is sent any more */
+    uint32_t orderly;              /* it said farewell */
+    uint8_t key[CHANNEL_KEY_SIZE]; /* zeros once both channels are there */
+    struct channel calls, events;  /* io == NULL until connected */
     uint32_t have_calls, have_events;
     uint64_t acked; /* the highest acknowledgement */
     uint32_t away;

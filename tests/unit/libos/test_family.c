@@ -441,6 +441,36 @@ static void child_doubles(const struct family_ticket *t)
     family_leave();
 }
 
+/* Silent connections on every place: who has a key comes in all the same, and its key goes. */
+static void test_family_crowds_do_not_keep_a_member_out(void **state)
+{
+    static const uint8_t zeros[CHANNEL_KEY_SIZE];
+    int crowd[80];
+    struct family_ticket t;
+    struct member *m;
+    struct child c;
+
+    prepare(state);
+    c = fork_child(child_pings);
+    assert_int_equal(family_become_owner(), 0);
+    assert_int_equal(family_new_member(&t), 0);
+    for (size_t i = 0; i < ARRAY_COUNT(crowd); i++) {
+        crowd[i] = connect_to(&t);
+    }
+    m = member_find(t.member);
+    assert_non_null(m);
+    assert_memory_not_equal(m->key, zeros, sizeof(zeros));
+    assert_int_equal(write(c.ticket_fd, &t, sizeof(t)), sizeof(t));
+    close(c.ticket_fd);
+    reap(&c);
+    assert_memory_equal(m->key, zeros, sizeof(zeros));
+    member_put(m);
+    for (size_t i = 0; i < ARRAY_COUNT(crowd); i++) {
+        close(crowd[i]);
+    }
+    finish();
+}
+
 static void test_family_second_connection_with_a_used_key_is_refused(void **state)
 {
     struct child c;
@@ -530,6 +560,7 @@ int main(void)
         cmocka_unit_test(test_family_threads_of_two_members_at_once),
         cmocka_unit_test(test_family_event_reaches_member_and_is_acknowledged),
         cmocka_unit_test(test_family_strangers_are_turned_away),
+        cmocka_unit_test(test_family_crowds_do_not_keep_a_member_out),
         cmocka_unit_test(test_family_second_connection_with_a_used_key_is_refused),
         cmocka_unit_test(test_family_member_notices_the_owners_end),
         cmocka_unit_test(test_family_join_without_owner_fails),
