@@ -116,6 +116,3 @@ void agent_report_data(const uint8_t exporter[static AGENT_EXPORTER_SIZE],
 void agent_answer_reference(const char *text, size_t size, char *ret, size_t ret_size);
 
 void agent_wipe_free(void *p, size_t size);
-
-/* Milliseconds of CLOCK_MONOTONIC. */
-int64_t agent_now(void);

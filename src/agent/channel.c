@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "core/ct.h"
 #include "core/sha256.h"
 
@@ -100,25 +101,6 @@ static int parse_address(const char *text, struct sockaddr_storage *ret, socklen
     return 0;
 }
 
-static int wait_for(int fd, short events, int64_t deadline)
-{
-    for (;;) {
-        struct pollfd p = {.fd = fd, .events = events};
-        const int64_t left = deadline - agent_now();
-        const int n = left <= 0 ? 0 : poll(&p, 1, (int)MIN(left, (int64_t)INT32_MAX));
-
-        if (n > 0) {
-            return 0;
-        }
-        if (n == 0) {
-            return -ETIMEDOUT;
-        }
-        if (errno != EINTR) {
-            return -errno;
-        }
-    }
-}
-
 static int tcp_connect(struct channel *c, const char *address, int64_t deadline, struct error **err)
 {
     struct sockaddr_storage to;
@@ -138,7 +120,7 @@ static int tcp_connect(struct channel *c, const char *address, int64_t deadline,
     if (connect(c->fd, (const struct sockaddr *)&to, size) < 0) {
         state = errno;
         if (state == EINPROGRESS) {
-            state = -wait_for(c->fd, POLLOUT, deadline);
+            state = -clock_wait_fd(c->fd, POLLOUT, deadline);
             if (state == 0 && getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &state, &state_size) < 0) {
                 state = errno;
             }
@@ -160,7 +142,7 @@ static int tls_wait(struct channel *c, int result, const char *what, int64_t dea
     switch (reason) {
     case SSL_ERROR_WANT_READ:
     case SSL_ERROR_WANT_WRITE:
-        r = wait_for(c->fd, reason == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT, deadline);
+        r = clock_wait_fd(c->fd, reason == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT, deadline);
         return r < 0 ? fail(err, AGENT_RETRY, "%s: %s", what, strerror(-r)) : 0;
     case SSL_ERROR_ZERO_RETURN:
         return fail(err, AGENT_RETRY, "%s: the connection was closed", what);

@@ -12,7 +12,7 @@
 
 struct channel;
 
-/* Connects to "ADDRESS:PORT" and finishes the handshake by `deadline` (agent_now). */
+/* Connects to "ADDRESS:PORT" and finishes the handshake by `deadline` (clock_ms). */
 [[nodiscard]] int channel_open(const char *address, const uint8_t cas_key[static AGENT_HASH_SIZE],
                                int64_t deadline, struct channel **ret, struct error **err);
 

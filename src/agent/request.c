@@ -8,7 +8,6 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "abi/report_data.h"
 #include "base/alloc.h"
@@ -19,14 +18,6 @@
 #include "core/sha512.h"
 
 #define NAME_MAX_BYTES 1024u
-
-int64_t agent_now(void)
-{
-    struct timespec ts = {};
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 void agent_wipe_free(void *p, size_t size)
 {

@@ -14,6 +14,7 @@
 
 #include "agent/channel.h"
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "core/ct.h"
 #include "core/sha256.h"
 
@@ -154,8 +155,8 @@ static int round_of_attempts(struct agent *a, int64_t until, unsigned *ret_pause
 
     for (size_t i = 0; i < a->hints.address_count; i++) {
         struct error *why = NULL;
-        int r = attempt(a, a->hints.addresses[i], MIN(agent_now() + ATTEMPT_MS, until), ret_pause,
-                        &why);
+        int r =
+            attempt(a, a->hints.addresses[i], MIN(clock_ms() + ATTEMPT_MS, until), ret_pause, &why);
 
         if (worst == 0 || r != AGENT_EXIT_PROTOCOL) {
             *err = error_free(*err);
@@ -183,7 +184,7 @@ static int64_t jitter(int64_t ms)
 
 static int ask_until_answered(struct agent *a, struct error **err)
 {
-    const int64_t until = agent_now() + (int64_t)a->hints.timeout * 1000;
+    const int64_t until = clock_ms() + (int64_t)a->hints.timeout * 1000;
     bool told = false;
 
     for (int64_t pause = PAUSE_FIRST;; pause = MIN(pause * 2, (int64_t)PAUSE_LAST)) {
@@ -196,7 +197,7 @@ static int ask_until_answered(struct agent *a, struct error **err)
         if (r != AGENT_RETRY) {
             return r;
         }
-        if (agent_now() + wait >= until) {
+        if (clock_ms() + wait >= until) {
             error_wrap(err, "no answer from the CAS in %llu seconds, the last time",
                        (unsigned long long)a->hints.timeout);
             return AGENT_EXIT_UNREACHED;

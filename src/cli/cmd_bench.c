@@ -12,6 +12,7 @@
 #include "base/fs.h"
 #include "base/state_dir.h"
 #include "bench/bench.h"
+#include "cli/install.h"
 
 #define RESULTS_MAX 128u
 
@@ -22,44 +23,6 @@ static void list_rows(void)
 
         printf("%-20s %-6s %c %s\n", row->id, row->unit, row->slow ? '*' : ' ', row->work);
     }
-}
-
-/* Where this program is: the others lie beside it when installed, nearby in a build directory. */
-static int own_folder(char **ret, struct error **err)
-{
-    char self[4096];
-    const ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-    char *slash;
-
-    if (n < 0) {
-        return error_set_errno(err, errno, "finding where nacre is installed");
-    }
-    self[n] = '\0';
-    slash = strrchr(self, '/');
-    *slash = '\0';
-    *ret = strdup(self);
-    return *ret == NULL ? error_set(err, ENOMEM, "out of memory") : 0;
-}
-
-static int find_beside(const char *folder, const char *installed, const char *built, char **ret,
-                       struct error **err)
-{
-    _cleanup_free_ char *path = NULL;
-
-    if (asprintf(&path, "%s/%s", folder, installed) < 0) {
-        path = NULL;
-        return error_set(err, ENOMEM, "out of memory");
-    }
-    if (access(path, R_OK) < 0) {
-        free(path);
-        path = NULL;
-        if (asprintf(&path, "%s/%s", folder, built) < 0) {
-            path = NULL;
-            return error_set(err, ENOMEM, "out of memory");
-        }
-    }
-    *ret = TAKE_PTR(path);
-    return 0;
 }
 
 /* Keys and roots of this run stay out of the user's. */
@@ -128,14 +91,16 @@ static int run_all(const struct settings *s, const struct bench_row **rows, size
     _cleanup_free_ char *enclave = NULL;
     char state[] = "/tmp/nacre-bench-XXXXXX";
     struct bench_context c;
-    int r = own_folder(&folder, err);
+    int r = install_folder(&folder, err);
 
-    if (r == 0) {
-        r = find_beside(folder, "nacre-loader", "../loader/nacre-loader", &loader, err);
+    /* What is not there is the reason for which rows are skipped. */
+    if (r == 0 && install_find(INSTALL_LOADER, s->loader, &loader, NULL) < 0) {
+        r = bench_built_file(&(struct bench_context){.bin_dir = folder}, "nacre-loader", &loader,
+                             err);
     }
-    if (r == 0) {
-        r = find_beside(folder, "../lib/nacre/test_enclave.elf",
-                        "../../tests/enclave/test_enclave.elf", &enclave, err);
+    if (r == 0 && asprintf(&enclave, "%s/../../tests/enclave/test_enclave.elf", folder) < 0) {
+        enclave = NULL;
+        r = error_set_errno(err, ENOMEM, "starting");
     }
     if (r == 0) {
         r = make_state_dir(state, err);
@@ -143,7 +108,7 @@ static int run_all(const struct settings *s, const struct bench_row **rows, size
     if (r < 0) {
         return r;
     }
-    c = (struct bench_context){.loader = s->loader != NULL ? s->loader : loader,
+    c = (struct bench_context){.loader = loader,
                                .enclave = s->enclave != NULL ? s->enclave : enclave,
                                .bin_dir = folder,
                                .state_dir = state,

@@ -24,6 +24,7 @@
 #include "base/state_dir.h"
 #include "cli/install.h"
 #include "cli/sealed_args.h"
+#include "cli/signing_key.h"
 #include "core/aead.h"
 #include "core/ct.h"
 #include "core/hex.h"
@@ -62,39 +63,6 @@ struct exec_options {
 
 /* ---- an ad-hoc signature: this user's development key ---- */
 
-static int development_key(struct evp_pkey_st **ret, struct error **err)
-{
-    _cleanup_free_ char *dir = NULL;
-    _cleanup_free_ char *path = NULL;
-    _cleanup_key_ struct evp_pkey_st *key = NULL;
-    int lock = -1;
-    int r = state_dir_make("exec", &dir, err);
-
-    if (r < 0) {
-        return r;
-    }
-    if (asprintf(&path, "%s/development-key.pem", dir) < 0) {
-        path = NULL;
-        return error_set_errno(err, ENOMEM, "starting");
-    }
-    r = state_dir_lock(dir, &lock, err);
-    if (r < 0) {
-        return r;
-    }
-    if (access(path, F_OK) == 0) {
-        r = key_file_load(path, NULL, ret, err);
-    } else {
-        r = crypto_rsa3072_generate(&key);
-        r = r < 0 ? error_set_errno(err, -r, "generating the development key")
-                  : key_file_save(path, key, NULL, /*force=*/false, err);
-        if (r == 0) {
-            *ret = TAKE_PTR(key);
-        }
-    }
-    (void)close(lock);
-    return r;
-}
-
 static int sign_ad_hoc(const struct loader_image *image, struct sgx_sigstruct *ret,
                        struct error **err)
 {
@@ -117,7 +85,7 @@ static int sign_ad_hoc(const struct loader_image *image, struct sgx_sigstruct *r
     }
     r = sigstruct_build(&p, ret, err);
     if (r == 0) {
-        r = development_key(&key, err);
+        r = signing_key_development(&key, err);
     }
     return r < 0 ? r : sigstruct_sign(ret, key, err);
 }

@@ -34,20 +34,12 @@ static const struct {
                         "../lib/x86_64-linux-gnu/nacre/agent"}},
 };
 
-int install_find(enum install_file which, const char *given, char **ret, struct error **err)
+int install_folder(char **ret, struct error **err)
 {
     char self[PATH_MAX];
-    ssize_t n;
+    const ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
     char *slash;
 
-    if (given == NULL) {
-        given = getenv(files[which].env);
-    }
-    if (given != NULL) {
-        *ret = strdup(given);
-        return *ret == NULL ? error_set_errno(err, ENOMEM, "starting") : 0;
-    }
-    n = readlink("/proc/self/exe", self, sizeof(self) - 1);
     if (n < 0) {
         return error_set_errno(err, errno, "finding where nacre is installed");
     }
@@ -56,10 +48,30 @@ int install_find(enum install_file which, const char *given, char **ret, struct 
     if (slash != NULL) {
         *slash = '\0';
     }
+    *ret = strdup(self);
+    return *ret == NULL ? error_set_errno(err, ENOMEM, "starting") : 0;
+}
+
+int install_find(enum install_file which, const char *given, char **ret, struct error **err)
+{
+    _cleanup_free_ char *folder = NULL;
+    int r;
+
+    if (given == NULL) {
+        given = getenv(files[which].env);
+    }
+    if (given != NULL) {
+        *ret = strdup(given);
+        return *ret == NULL ? error_set_errno(err, ENOMEM, "starting") : 0;
+    }
+    r = install_folder(&folder, err);
+    if (r < 0) {
+        return r;
+    }
     for (size_t i = 0; i < PLACES_MAX && files[which].places[i] != NULL; i++) {
         char *path;
 
-        if (asprintf(&path, "%s/%s", self, files[which].places[i]) < 0) {
+        if (asprintf(&path, "%s/%s", folder, files[which].places[i]) < 0) {
             return error_set_errno(err, ENOMEM, "starting");
         }
         if (access(path, R_OK) == 0) {

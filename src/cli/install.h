@@ -6,6 +6,9 @@
 
 #include "base/error.h"
 
+/* The folder this program lies in, malloc'd. */
+[[nodiscard]] int install_folder(char **ret, struct error **err);
+
 enum install_file { INSTALL_LIBOS, INSTALL_LOADER, INSTALL_AGENT };
 
 /* `given` when not NULL, else the environment's NACRE_LIBOS, NACRE_LOADER, NACRE_AGENT, else beside

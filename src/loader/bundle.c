@@ -17,6 +17,7 @@
 
 #include "base/alloc.h"
 #include "base/args.h"
+#include "base/clock.h"
 #include "base/fs.h"
 #include "core/aead.h"
 #include "loader/resolve.h"
@@ -241,14 +242,6 @@ static int offer_files(struct bundle *b, struct error **err)
 
 /* ---- the CAS ---- */
 
-static int64_t now_ms(void)
-{
-    struct timespec ts;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 static void sleep_ms(int64_t ms)
 {
     const struct timespec ts = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
@@ -260,13 +253,13 @@ static void sleep_ms(int64_t ms)
 static int resolve_patiently(const char *host, uint16_t port, uint64_t seconds,
                              struct resolve_address *ret, struct error **err)
 {
-    const int64_t until = now_ms() + (int64_t)seconds * 1000;
+    const int64_t until = clock_ms() + (int64_t)seconds * 1000;
     bool told = false;
 
     for (int64_t pause = RETRY_FIRST;; pause = MIN(pause * 2, (int64_t)RETRY_LAST)) {
         int r = resolve_name(&resolve_system, host, port, ret, err);
 
-        if (r > 0 || now_ms() + pause > until) {
+        if (r > 0 || clock_ms() + pause > until) {
             return r;
         }
         if (!told) {

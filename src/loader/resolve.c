@@ -10,10 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/fs.h"
 #include "core/cursor.h"
 
@@ -365,34 +365,6 @@ int resolve_parse_answer(const uint8_t *data, size_t size, uint16_t id, const ch
 
 /* ---- asking ---- */
 
-static int64_t now_ms(void)
-{
-    struct timespec ts;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
-static int wait_for(int fd, short events, int64_t until)
-{
-    struct pollfd p = {.fd = fd, .events = events};
-
-    for (;;) {
-        const int64_t left = until - now_ms();
-        const int n = left <= 0 ? 0 : poll(&p, 1, (int)left);
-
-        if (n > 0) {
-            return 0;
-        }
-        if (n == 0) {
-            return -ETIMEDOUT;
-        }
-        if (errno != EINTR) {
-            return -errno;
-        }
-    }
-}
-
 static int open_to(const struct resolve_files *files, const struct resolve_address *server,
                    int type)
 {
@@ -434,7 +406,7 @@ static int ask_udp(int fd, const struct question *q, int64_t until, struct resol
     }
     for (;;) {
         ssize_t n;
-        int r = wait_for(fd, POLLIN, until);
+        int r = clock_wait_fd(fd, POLLIN, until);
 
         if (r < 0) {
             return r;
@@ -456,7 +428,7 @@ static int transfer(int fd, bool out, uint8_t *data, size_t size, int64_t until)
 
     while (done < size) {
         ssize_t n;
-        int r = wait_for(fd, out ? POLLOUT : POLLIN, until);
+        int r = clock_wait_fd(fd, out ? POLLOUT : POLLIN, until);
 
         if (r < 0) {
             return r;
@@ -504,7 +476,7 @@ static int ask_tcp(const struct resolve_files *files, const struct resolve_addre
 static int ask(const struct resolve_files *files, const struct resolve_address *server,
                const char *name, uint16_t type, struct resolve_address *ret, size_t have)
 {
-    const int64_t until = now_ms() + files->timeout_ms;
+    const int64_t until = clock_ms() + files->timeout_ms;
     struct question q = {.type = type, .name = name};
     int fd;
     int r;
