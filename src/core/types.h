@@ -45,6 +45,7 @@
 
 #define _packed_       __attribute__((packed))
 #define _aligned_(n)   __attribute__((aligned(n)))
+#define _noinline_     __attribute__((noinline))
 #define _noreturn_     __attribute__((noreturn))
 #define _printf_(a, b) __attribute__((format(printf, a, b)))
 #define _cleanup_(f)   __attribute__((cleanup(f)))

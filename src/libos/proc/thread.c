@@ -227,7 +227,8 @@ void thread_entry(struct thread_page *tp, uint64_t block)
     enter_app();
 }
 
-static void copy_float_control(struct thread_page *tp)
+/* Not inlined: tools/image_check.py knows by name who may read the x87 control word. */
+static _noinline_ void copy_float_control(struct thread_page *tp)
 {
     uint16_t x87;
     uint32_t mxcsr;

@@ -119,12 +119,20 @@ static void start_server(void)
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof(at);
 
-    g_server.udp = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(g_server.udp, (struct sockaddr *)&at, sizeof(at)), 0);
-    assert_int_equal(getsockname(g_server.udp, (struct sockaddr *)&at, &size), 0);
+    /* One port of both kinds: somebody may have the other. */
+    for (int tries = 0; tries < 50; tries++) {
+        g_server.udp = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        at.sin_port = 0;
+        assert_int_equal(bind(g_server.udp, (struct sockaddr *)&at, sizeof(at)), 0);
+        assert_int_equal(getsockname(g_server.udp, (struct sockaddr *)&at, &size), 0);
+        g_server.tcp = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (bind(g_server.tcp, (struct sockaddr *)&at, sizeof(at)) == 0) {
+            break;
+        }
+        (void)close(g_server.udp);
+        (void)close(g_server.tcp);
+    }
     g_server.port = ntohs(at.sin_port);
-    g_server.tcp = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(g_server.tcp, (struct sockaddr *)&at, sizeof(at)), 0);
     assert_int_equal(listen(g_server.tcp, 4), 0);
     assert_int_equal(pthread_create(&g_server.udp_thread, NULL, serve_udp, NULL), 0);
     assert_int_equal(pthread_create(&g_server.tcp_thread, NULL, serve_tcp, NULL), 0);
