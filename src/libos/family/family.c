@@ -4,9 +4,12 @@
 /* What owner and members have in common: tables, registration, which way a call goes. */
 
 #include "core/ct.h"
+#include "core/hmac.h"
 #include "libos/family/home.h"
 #include "libos/family/rpc_internal.h"
 #include "libos/family/share.h"
+#include "libos/lib/simd.h"
+#include "libos/shm/link.h"
 
 enum family_role g_family_role;
 
@@ -48,6 +51,19 @@ int family_check_request(uint32_t op, size_t size)
         return -ENOSYS;
     }
     return size < g_family_ops[op].least || size > g_family_ops[op].most ? -EBADMSG : 0;
+}
+
+void family_pages_key(const uint8_t key[static CHANNEL_KEY_SIZE],
+                      uint8_t ret[static CHANNEL_KEY_SIZE])
+{
+    static const char info[] = "nacre family key of pages";
+    struct simd_state simd;
+
+    simd_begin(&simd);
+    /* Only an impossible size makes it fail. */
+    (void)!hkdf_sha256(NULL, 0, key, CHANNEL_KEY_SIZE, info, sizeof(info) - 1, ret,
+                       CHANNEL_KEY_SIZE);
+    simd_end(&simd);
 }
 
 void family_address(const uint8_t name[static FAMILY_NAME_SIZE], struct family_address *ret)
@@ -126,6 +142,7 @@ int family_become_owner(void)
     family_serve(FAMILY_OP_forget_member, serve_forget_member);
     home_start();
     share_start();
+    shm_link_serve();
     return owner_start();
 }
 

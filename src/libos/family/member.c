@@ -46,6 +46,7 @@ struct side {
     uint32_t leaving; /* we said goodbye: the end of the channels is no accident */
     uint32_t ended;   /* the service thread is */
     uint32_t id;
+    struct family_ticket pages_ticket; /* for the channel that may come later */
 };
 static struct side *g_side;
 static void (*g_owner_gone)(void);
@@ -405,7 +406,8 @@ int family_ack(uint64_t value)
 
 /* ---- joining ---- */
 
-static int dial(const struct family_ticket *t, uint32_t which, struct channel *ret)
+static int dial(const struct family_ticket *t, uint32_t which, const char *label,
+                struct channel *ret)
 {
     const struct greeting greeting = {.magic = GREETING_MAGIC, .member = t->member, .which = which};
     const struct channel_part hello = {.p = HELLO, .size = HELLO_SIZE};
@@ -430,8 +432,8 @@ static int dial(const struct family_ticket *t, uint32_t which, struct channel *r
         r = r < 0 ? r : r == sizeof(greeting) ? 0 : -EIO;
     }
     if (r == 0) {
-        r = channel_init(ret, t->key, which == GREETING_CALLS ? LABEL_CALLS : LABEL_EVENTS,
-                         CHANNEL_ROLE_B, &channel_io_host, channel_host_ctx(fd));
+        r = channel_init(ret, t->key, label, CHANNEL_ROLE_B, &channel_io_host,
+                         channel_host_ctx(fd));
     }
     if (r < 0) {
         (void)host_close(fd);
@@ -452,7 +454,19 @@ static void side_free(struct side *s)
 {
     channel_destroy(&s->calls);
     channel_destroy(&s->events);
+    ct_wipe(&s->pages_ticket, sizeof(s->pages_ticket));
     kpages_free(s, SIDE_PAGES);
+}
+
+int member_dial_pages(struct channel *ret)
+{
+    struct side *s = __atomic_load_n(&g_side, __ATOMIC_ACQUIRE);
+    const int r = s == NULL ? -EIO : dial(&s->pages_ticket, GREETING_PAGES, LABEL_PAGES, ret);
+
+    if (r == 0) {
+        ct_wipe(s->pages_ticket.key, sizeof(s->pages_ticket.key));
+    }
+    return r;
 }
 
 int family_join(const struct family_ticket *ticket)
@@ -466,8 +480,10 @@ int family_join(const struct family_ticket *ticket)
     __builtin_memset(s, 0, sizeof(*s));
     list_init(&s->waiting);
     s->id = ticket->member;
-    r = dial(ticket, GREETING_CALLS, &s->calls);
-    r = r < 0 ? r : dial(ticket, GREETING_EVENTS, &s->events);
+    s->pages_ticket = *ticket;
+    family_pages_key(ticket->key, s->pages_ticket.key);
+    r = dial(ticket, GREETING_CALLS, LABEL_CALLS, &s->calls);
+    r = r < 0 ? r : dial(ticket, GREETING_EVENTS, LABEL_EVENTS, &s->events);
     if (r == 0) {
         __atomic_store_n(&g_side, s, __ATOMIC_RELEASE);
         g_family_role = FAMILY_MEMBER;

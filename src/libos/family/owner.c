@@ -69,7 +69,9 @@ void member_put(struct member *m)
     if (m != NULL && ref_put(&m->refs)) {
         channel_destroy(&m->calls);
         channel_destroy(&m->events);
+        channel_destroy(&m->pages);
         ct_wipe(m->key, sizeof(m->key));
+        ct_wipe(m->pages_key, sizeof(m->pages_key));
         kpages_free(m, MEMBER_PAGES);
     }
 }
@@ -147,6 +149,7 @@ int owner_new_member(struct family_ticket *ret)
     list_init(&m->replies);
     list_init(&m->node);
     random_bytes(m->key, sizeof(m->key));
+    family_pages_key(m->key, m->pages_key);
     mutex_lock(&g_owner.lock);
     if (g_owner.count >= FAMILY_MEMBERS_MAX || g_owner.next_id == UINT32_MAX) {
         r = -EAGAIN;
@@ -696,7 +699,9 @@ static void forget_member(struct member *m)
     }
     channel_destroy(&m->calls);
     channel_destroy(&m->events);
+    channel_destroy(&m->pages);
     ct_wipe(m->key, sizeof(m->key));
+    ct_wipe(m->pages_key, sizeof(m->pages_key));
     kpages_free(m, MEMBER_PAGES);
 }
 

@@ -10,6 +10,8 @@
 #include "libos/family/owner_internal.h"
 #include "libos/host/host.h"
 #include "libos/mm/kmem.h"
+#include "libos/shm/link.h"
+#include "libos/shm/owner_link.h"
 
 #include <linux/eventpoll.h>
 
@@ -88,12 +90,15 @@ void guests_accept(void)
 
 static struct channel *channel_for(struct member *m, uint32_t which)
 {
-    return which == GREETING_CALLS ? &m->calls : &m->events;
+    return which == GREETING_CALLS ? &m->calls : which == GREETING_EVENTS ? &m->events : &m->pages;
 }
 
 /* The first bytes of a connection: which member's key will open the rest. */
 static int read_greeting(struct guest *g)
 {
+    static const char *const labels[] = {[GREETING_CALLS] = LABEL_CALLS,
+                                         [GREETING_EVENTS] = LABEL_EVENTS,
+                                         [GREETING_PAGES] = LABEL_PAGES};
     struct member *m;
     int64_t n = host_recvfrom(g->fd, (uint8_t *)&g->greeting + g->have,
                               sizeof(g->greeting) - g->have, MSG_DONTWAIT, NULL, NULL);
@@ -105,7 +110,7 @@ static int read_greeting(struct guest *g)
     if (g->have < sizeof(g->greeting)) {
         return 0;
     }
-    if (g->greeting.magic != GREETING_MAGIC || g->greeting.which > GREETING_EVENTS ||
+    if (g->greeting.magic != GREETING_MAGIC || g->greeting.which > GREETING_PAGES ||
         g->greeting.reserved != 0) {
         return -EBADMSG;
     }
@@ -117,21 +122,27 @@ static int read_greeting(struct guest *g)
     if (channel_for(m, g->greeting.which)->io != NULL) {
         return -EALREADY; /* its key may be wiped by now */
     }
-    return channel_init(&g->channel, m->key,
-                        g->greeting.which == GREETING_CALLS ? LABEL_CALLS : LABEL_EVENTS,
-                        CHANNEL_ROLE_A, &channel_io_host, channel_host_ctx(g->fd));
+    return channel_init(&g->channel, g->greeting.which == GREETING_PAGES ? m->pages_key : m->key,
+                        labels[g->greeting.which], CHANNEL_ROLE_A, &channel_io_host,
+                        channel_host_ctx(g->fd));
 }
 
 /* The hello opened: the connection becomes the member's, unless it has one already. */
 static int admit(struct guest *g)
 {
-    const bool calls = g->greeting.which == GREETING_CALLS;
+    const uint32_t which = g->greeting.which;
+    const bool calls = which == GREETING_CALLS;
     const struct channel_part hello = {.p = HELLO, .size = HELLO_SIZE};
     struct member *m = g->member;
-    struct channel *to = channel_for(m, g->greeting.which);
-    uint32_t *have = calls ? &m->have_calls : &m->have_events;
-    int r = 0;
+    struct channel *to = channel_for(m, which);
+    uint32_t *have = calls                      ? &m->have_calls
+                     : which == GREETING_EVENTS ? &m->have_events
+                                                : &m->have_pages;
+    int r = which == GREETING_PAGES ? shm_link_start() : 0;
 
+    if (r < 0) {
+        return r;
+    }
     mutex_lock(&g_owner.lock);
     if (to->io != NULL || m->gone != 0) {
         r = -EALREADY;
@@ -140,6 +151,9 @@ static int admit(struct guest *g)
         ct_wipe(&g->channel, sizeof(g->channel)); /* the keys are in one place */
         if (m->calls.io != NULL && m->events.io != NULL) {
             ct_wipe(m->key, sizeof(m->key)); /* each channel has got its own */
+        }
+        if (m->pages.io != NULL) {
+            ct_wipe(m->pages_key, sizeof(m->pages_key));
         }
     }
     mutex_unlock(&g_owner.lock);
@@ -151,7 +165,9 @@ static int admit(struct guest *g)
     g->member = NULL;
     r = channel_post(to, &hello, 1);
     __atomic_store_n(have, 1, __ATOMIC_RELEASE);
-    if (r == 0) {
+    if (r == 0 && which == GREETING_PAGES) {
+        r = shm_link_admit((int)(intptr_t)to->ctx, m->id);
+    } else if (r == 0) {
         r = host_epoll_ctl(calls ? g_owner.calls_epoll : g_owner.events_epoll, EPOLL_CTL_ADD,
                            (int)(intptr_t)to->ctx, EPOLLIN, m->id);
     }

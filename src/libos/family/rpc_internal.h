@@ -14,6 +14,7 @@
 #define GREETING_MAGIC  0x4d46636eu /* "ncFM" */
 #define GREETING_CALLS  0u
 #define GREETING_EVENTS 1u
+#define GREETING_PAGES  2u /* shm/link.h; only of members that share memory */
 struct greeting {
     uint32_t magic;
     uint32_t member;
@@ -23,6 +24,7 @@ struct greeting {
 _Static_assert(sizeof(struct greeting) == 16, "first bytes of a connection");
 #define LABEL_CALLS  "calls"
 #define LABEL_EVENTS "events"
+#define LABEL_PAGES  "pages"
 /* The first message of each direction of each channel. */
 #define HELLO        "hello"
 #define HELLO_SIZE   5u
@@ -95,11 +97,12 @@ struct local_call {
 struct member {
     struct refcount refs;
     uint32_t id;
-    uint32_t gone;                 /* its end was seen: nothing is sent any more */
-    uint32_t orderly;              /* it said farewell */
-    uint8_t key[CHANNEL_KEY_SIZE]; /* zeros once both channels are there */
-    struct channel calls, events;  /* io == NULL until connected */
-    uint32_t have_calls, have_events;
+    uint32_t gone;                       /* its end was seen: nothing is sent any more */
+    uint32_t orderly;                    /* it said farewell */
+    uint8_t key[CHANNEL_KEY_SIZE];       /* zeros once both channels are there */
+    uint8_t pages_key[CHANNEL_KEY_SIZE]; /* until the third is, which may come late or never */
+    struct channel calls, events, pages; /* io == NULL until connected */
+    uint32_t have_calls, have_events, have_pages;
     uint64_t acked; /* the highest acknowledgement */
     uint32_t away;
     struct list replies; /* kept calls */
@@ -131,6 +134,11 @@ void owner_after_fork(void);
 void member_after_fork(void);
 void work_after_fork(void);
 void member_reset(void);
+/* The key of the channel for pages, from which the member's does not follow. */
+void family_pages_key(const uint8_t key[static CHANNEL_KEY_SIZE],
+                      uint8_t ret[static CHANNEL_KEY_SIZE]);
+/* One more connection to the owner, once. */
+[[nodiscard]] int member_dial_pages(struct channel *ret);
 int64_t owner_local_call(struct family_message *m);
 int64_t member_call(struct family_message *m);
 /* Cancels what the owner's own thread waits for. */

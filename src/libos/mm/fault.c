@@ -12,6 +12,7 @@
 #include "libos/mm/mm.h"
 #include "libos/mm/page.h"
 #include "libos/proc/thread.h"
+#include "libos/shm/local.h"
 
 /* A fault brings in this much around it, as far as the mapping goes: an exception costs as much as
  * dozens of pages. */
@@ -159,8 +160,8 @@ static uint64_t file_end(const struct vma *v)
 
 int mm_populate_locked(struct vma *v, uint64_t start, uint64_t end)
 {
-    if (v->prot == PROT_NONE) {
-        return 0;
+    if (v->prot == PROT_NONE || v->object != NULL) {
+        return 0; /* pages of others come when they are touched */
     }
     if (v->file == NULL) {
         return page_commit(start, end - start, mm_page_prot(v->prot));
@@ -257,6 +258,7 @@ static int begin_writing(struct vma *v, uint64_t page)
     return page_protect(start, end - start, mm_page_prot(v->prot));
 }
 
+/* 1: it is for the pager, who is asked without the lock. */
 static int fault_locked(uint64_t address, uint32_t code)
 {
     const uint64_t page = page_align_down(address);
@@ -271,6 +273,9 @@ static int fault_locked(uint64_t address, uint32_t code)
     }
     if (!allowed(v, code)) {
         return -EACCES;
+    }
+    if (v->object != NULL) {
+        return page - v->start + v->offset < shm_object_size(v->object) ? 1 : -EIO;
     }
     fill = mm_fill_prot(v);
     full = mm_page_prot(v->prot);
@@ -304,5 +309,5 @@ int mm_fault(uint64_t address, uint32_t code, uint64_t rsp)
     mutex_lock(&g_mm.lock);
     r = fault_locked(address, code);
     mutex_unlock(&g_mm.lock);
-    return r;
+    return r > 0 ? shm_fault(address, (code & X86_PF_W) != 0, /*give_way=*/rsp != UINT64_MAX) : r;
 }

@@ -11,6 +11,7 @@
 #include "libos/mm/keep.h"
 #include "libos/mm/kmem.h"
 #include "libos/mm/page.h"
+#include "libos/shm/local.h"
 
 /* Ranges up to this size get their pages at once: one batch costs less than two faults. */
 #define EAGER_ANON_SIZE ((uint64_t)128 << 10)
@@ -78,6 +79,7 @@ void mm_vma_free(struct vma *v)
 {
     if (v != NULL) {
         file_put(v->file);
+        shm_object_put(v->object);
         kfree(v);
     }
 }
@@ -98,8 +100,11 @@ int mm_split_at(uint64_t at)
     }
     *upper = *v;
     upper->start = at;
+    upper->object = shm_object_get(v->object);
     if (v->file != NULL) {
         upper->file = file_get(v->file);
+    }
+    if (v->file != NULL || v->object != NULL) {
         upper->offset = v->offset + (at - v->start);
     }
     vma_resize(&g_mm.tree, v, v->start, at);
@@ -110,7 +115,8 @@ int mm_split_at(uint64_t at)
 static bool alike(const struct vma *a, const struct vma *b)
 {
     return a->end == b->start && a->prot == b->prot && a->flags == b->flags && a->file == b->file &&
-           a->name == b->name && (a->file == NULL || a->offset + (a->end - a->start) == b->offset);
+           a->name == b->name && a->object == b->object &&
+           ((a->file == NULL && a->object == NULL) || a->offset + (a->end - a->start) == b->offset);
 }
 
 struct vma *mm_merge(struct vma *v)
@@ -339,7 +345,9 @@ int mm_unmap_locked(uint64_t address, uint64_t size)
             (void)mm_sync_vma(v, v->start, v->end, /*stays=*/false);
         }
         rewrite_forget(v->start, v->end);
-        if (g_mm.clearing) {
+        if (v->object != NULL) {
+            shm_hide(v->start, v->end - v->start);
+        } else if (g_mm.clearing) {
             page_decommit(v->start, v->end - v->start);
         } else {
             keep_or_decommit(v->start, v->end - v->start);
@@ -405,6 +413,11 @@ static int may_protect(uint64_t address, uint64_t end, uint32_t prot, uint64_t *
 static int change_prot(struct vma *v, uint32_t prot)
 {
     const uint32_t was = v->prot;
+
+    if (v->object != NULL) {
+        v->prot = prot;
+        return shm_protect(v->start, v->end - v->start, prot);
+    }
     int r = written_back(v) ? mm_sync_vma(v, v->start, v->end, /*stays=*/true) : 0;
 
     if (r == 0) {

@@ -232,6 +232,17 @@ static int ensure_leaf(uint64_t address)
     return 0;
 }
 
+int page_prepare(uint64_t address, uint64_t size)
+{
+    const uint64_t leaf_size = (uint64_t)LEAF_PAGES << NACRE_PAGE_SHIFT;
+    int r = 0;
+
+    for (uint64_t at = address & ~(leaf_size - 1); r == 0 && at < address + size; at += leaf_size) {
+        r = ensure_leaf(at);
+    }
+    return r;
+}
+
 /* Bytes from `address` to the end of its 2 MiB leaf or to `end`. */
 static uint64_t leaf_span(uint64_t address, uint64_t end)
 {

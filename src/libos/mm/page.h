@@ -16,7 +16,9 @@
 #define PAGE_W         0x04u
 #define PAGE_X         0x08u
 #define PAGE_PATCHED   0x10u /* holds rewritten system calls */
+#define PAGE_FAMILY    0x20u /* shows shared memory: changed under the pager's lock (shm/local.h) */
 #define PAGE_KEPT      0x40u /* given back by the application, not by us (keep.h); not COMMITTED */
+#define PAGE_HELD      0x80u /* of shared memory: this process has it, alone; COMMITTED or all zeros */
 #define PAGE_RWX       (PAGE_R | PAGE_W | PAGE_X)
 
 /* `limit`: bytes that may be committed, measured pages included; 0: PAGE_LIMIT_DEFAULT. */
@@ -26,6 +28,10 @@
 /* State byte of one page; 0 when nothing is committed there. */
 uint8_t page_state(uint64_t address);
 void page_state_set(uint64_t address, uint8_t set, uint8_t clear);
+
+/* Room in the books for the states of a range: afterwards page_state_set() and committing there
+ * need no memory of ours. -ENOMEM. */
+[[nodiscard]] int page_prepare(uint64_t address, uint64_t size);
 
 /* Commits zero-filled pages with `prot` (PAGE_R/W/X) wherever none are yet; committed ones keep
  * content and permissions. -ENOMEM beyond the limit or when the host gives no page; what was

@@ -11,6 +11,7 @@
 #include "core/types.h"
 
 struct file;
+struct shm_object;
 
 struct vma {
     uint64_t start; /* page aligned, start < end */
@@ -18,7 +19,8 @@ struct vma {
     uint32_t prot;     /* PROT_READ | PROT_WRITE | PROT_EXEC */
     uint32_t flags;    /* VMA_* */
     struct file *file; /* one reference, or NULL */
-    uint64_t offset;   /* file offset of `start` */
+    struct shm_object *object; /* shared memory of the family (shm/local.h), or NULL */
+    uint64_t offset;           /* of `start`, in the file or the object */
     const char *name;  /* "[heap]", "[stack]", "[vdso]" or NULL; static */
     /* the tree's */
     struct vma *left, *right, *parent;
@@ -38,7 +40,7 @@ struct vma {
 #define VMA_EAGER     0x100u /* populated when made */
 #define VMA_NODUMP    0x200u
 #define VMA_SHARED_ANON \
-    0x400u /* MAP_SHARED without a file: private in fact, see docs/processes.md */
+    0x400u /* MAP_SHARED without a file: shown to children from the first fork on */
 
 struct vma_tree {
     struct vma *root;

@@ -37,6 +37,7 @@
 #include "libos/mm/user.h"
 #include "libos/proc/family_process.h"
 #include "libos/proc/freeze.h"
+#include "libos/proc/futex_family.h"
 #include "libos/proc/pidfd.h"
 #include "libos/proc/process.h"
 #include "libos/proc/service.h"
@@ -44,6 +45,8 @@
 #include "libos/proc/snapshot.h"
 #include "libos/proc/thread_list.h"
 #include "libos/proc/vfork.h"
+#include "libos/shm/link.h"
+#include "libos/shm/local.h"
 #include "libos/signal/state.h"
 #include "libos/sys/limits.h"
 #include "libos/sys/syscall.h"
@@ -103,12 +106,17 @@ static int make_child(bool with_application, struct handshake_keys *ret_keys, in
 
     (void)keep_drop_all();
     r = share_begin(thread_current()->process, g_fork.ticket.member);
+    if (with_application) {
+        r = r < 0 ? r : mm_share();
+        r = r < 0 ? r : shm_clone(g_fork.ticket.member);
+    }
     r = r < 0 ? r : host_process_fork(&fd);
     if (r < 0) {
         return r;
     }
     g_fork.parent_fd = fd;
-    r = snapshot_save(fd, with_application, ret_keys);
+    r = freeze_late(); /* until here others could need a page of ours to answer */
+    r = r < 0 ? r : snapshot_save(fd, with_application, ret_keys);
     if (r < 0) {
         libos_log(LOG_WARNING, "fork: the child did not come up: error %d", -r);
         (void)host_close(fd);
@@ -159,11 +167,6 @@ static int check_shared_memory(void)
     const uint32_t fresh = kinds & ~told;
 
     told |= kinds;
-    if ((fresh & MM_SHARED_ANONYMOUS) != 0) {
-        libos_log(LOG_WARNING,
-                  "fork: shared anonymous memory becomes private to each process: two enclaves "
-                  "share no memory (docs/processes.md)");
-    }
     if ((fresh & MM_SHARED_FILE) != 0) {
         libos_log(LOG_WARNING,
                   "fork: what is written to a shared mapping of a file other processes see after "
@@ -197,6 +200,9 @@ static int prepare(const struct clone_request *q, struct thread *self)
 {
     int r = first_fork();
 
+    if (r == 0 && mm_has_shared()) {
+        r = shm_link_start();
+    }
     r = r < 0 ? r : family_new_member(&g_fork.ticket);
     if (r < 0) {
         return r == -ENOMEM ? r : -EAGAIN;
@@ -388,6 +394,8 @@ static void put_right(struct thread_page *tp, const struct snapshot_link *link)
     (void)host_fd_opened(link->io.fd);
     page_after_fork(link->committed);
     kmem_after_fork();
+    futex_family_after_fork();
+    shm_after_fork(/*kept=*/!g_fork.executes);
     mm_after_fork(/*kept=*/!g_fork.executes);
     freeze_after_fork();
     tp->current = self;
@@ -448,6 +456,7 @@ void fork_child_start(struct thread_page *tp, int fd)
     link.io.early = false;
     r = snapshot_tell(&link, SNAPSHOT_STANDS);
     r = r < 0 ? r : family_join(&g_fork.ticket);
+    r = r < 0 ? r : shm_join();
     r = r < 0 ? r : share_join(thread_current()->process);
     if (r == 0) {
         pidfd_after_join();

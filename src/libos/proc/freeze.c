@@ -41,12 +41,16 @@ static bool stands(const struct thread *t)
 
 struct look {
     bool all;
+    bool late; /* which services are meant */
 };
 
 static void look_at_service(struct thread *t, void *arg)
 {
     struct look *look = arg;
 
+    if (t->late != look->late) {
+        return;
+    }
     (void)__atomic_or_fetch(&t->work, WORK_FREEZE, __ATOMIC_SEQ_CST);
     if (!stands(t)) {
         look->all = false;
@@ -115,6 +119,25 @@ int freeze_begin(void)
         if (now >= until) {
             libos_log(LOG_WARNING, "fork: a thread does not come out of what it is doing");
             freeze_end();
+            return -EAGAIN;
+        }
+        host_yield();
+    }
+}
+
+int freeze_late(void)
+{
+    const uint64_t until = clock_now(CLOCK_MONOTONIC) + PATIENCE_NS;
+
+    for (;;) {
+        struct look look = {.all = true, .late = true};
+
+        service_for_each(look_at_service, &look);
+        if (look.all) {
+            return 0;
+        }
+        if (clock_now(CLOCK_MONOTONIC) >= until) {
+            libos_log(LOG_WARNING, "fork: the pager does not come to rest");
             return -EAGAIN;
         }
         host_yield();

@@ -13,6 +13,8 @@
 
 /* -EAGAIN when somebody does not come out in time, or another thread is at it. */
 [[nodiscard]] int freeze_begin(void);
+/* The last ones, once nothing is left to be asked of anybody: late services (proc/service.h). */
+[[nodiscard]] int freeze_late(void);
 void freeze_end(void);
 /* In a child: nobody else exists. */
 void freeze_after_fork(void);

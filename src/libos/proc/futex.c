@@ -16,9 +16,12 @@
 #include <linux/futex.h>
 
 #include "core/overflow.h"
+#include "libos/libos.h"
 #include "libos/mm/user.h"
 #include "libos/mm/user_raw.h"
+#include "libos/proc/futex_family.h"
 #include "libos/proc/thread_list.h"
+#include "libos/shm/local.h"
 #include "libos/sys/syscall.h"
 #include "libos/time/clock.h"
 
@@ -184,8 +187,16 @@ static int sleep_queued(struct futex_waiter *w, uint64_t deadline)
     return 0;
 }
 
+/* Words of memory that processes share are the owner's to queue on, private futexes or not: there
+ * is no harm in waking too many. */
+static bool is_shared(uint64_t address, struct futex_key *ret)
+{
+    return shm_key(address, &ret->object, &ret->offset);
+}
+
 int futex_wait(uint64_t address, uint32_t expected, uint64_t deadline, uint32_t bits)
 {
+    struct futex_key key;
     struct futex_waiter w = {.thread = thread_current(), .address = address, .bits = bits};
     struct futex_bucket *b = bucket_of(address);
     uint32_t value;
@@ -193,6 +204,9 @@ int futex_wait(uint64_t address, uint32_t expected, uint64_t deadline, uint32_t 
 
     if (r < 0) {
         return r;
+    }
+    if (is_shared(address, &key)) {
+        return futex_family_wait(key, address, expected, deadline, bits);
     }
     init_once();
     if (word_load(address, &value) < 0) {
@@ -217,8 +231,12 @@ int futex_wake(uint64_t address, uint32_t count, uint32_t bits)
 {
     struct futex_bucket *b = bucket_of(address);
     struct wake_batch batch = {0};
+    struct futex_key key;
     int woken = 0;
 
+    if (is_shared(address, &key)) {
+        return futex_family_wake(key, count, bits);
+    }
     init_once();
     spin_lock(&b->lock);
     list_for_each_safe (it, &b->waiters) {
@@ -253,18 +271,45 @@ static void unlock_two(struct futex_bucket *a, struct futex_bucket *b)
     }
 }
 
+/* Both words in shared memory, or (-EINVAL) neither. The comparison is not one step with the rest
+ * here; the callers there are look at the word again. */
+static int64_t requeue_shared(struct futex_key from, uint64_t word, uint64_t to, uint32_t wake,
+                              uint32_t move, bool compare, uint32_t expected)
+{
+    struct futex_key there;
+    uint32_t value = expected;
+    uint32_t moved = 0;
+    int64_t r;
+
+    if (!is_shared(to, &there)) {
+        return -EINVAL;
+    }
+    if (compare && word_load(word, &value) < 0) {
+        return -EFAULT;
+    }
+    if (value != expected) {
+        return -EAGAIN;
+    }
+    r = futex_family_requeue(from, there, wake, move, &moved);
+    return r < 0 || !compare ? r : r + moved;
+}
+
 static int64_t requeue(uint64_t from, uint64_t to, uint32_t wake, uint32_t move, bool compare,
                        uint32_t expected)
 {
     struct futex_bucket *a = bucket_of(from);
     struct futex_bucket *b = bucket_of(to);
     struct wake_batch batch = {0};
+    struct futex_key key;
     uint32_t value = expected;
     uint32_t woken = 0;
     uint32_t moved = 0;
 
     if ((int32_t)wake < 0 || (int32_t)move < 0) {
         return -EINVAL;
+    }
+    if (is_shared(from, &key)) {
+        return requeue_shared(key, from, to, wake, move, compare, expected);
     }
     if (compare && word_load(from, &value) < 0) {
         return -EFAULT;
@@ -371,6 +416,13 @@ static int lock_pi(uint64_t address, uint64_t deadline, bool try)
 {
     struct thread *self = thread_current();
     struct futex_bucket *b = bucket_of(address);
+    struct futex_key key;
+
+    if (is_shared(address, &key)) {
+        libos_log(LOG_WARNING, "futex: priority-inheriting locks between processes are not "
+                               "supported (docs/processes.md)");
+        return -ENOSYS;
+    }
 
     for (;;) {
         struct futex_waiter w = {

@@ -3,8 +3,8 @@
 #pragma once
 
 /*
- * Futexes inside the enclave: queues hashed by address. Private and shared ones are the same thing,
- * because enclaves share no memory. Waiting parks the thread outside on a word of its own, which
+ * Futexes inside the enclave: queues hashed by address. Those in memory that processes share are in
+ * proc/futex_family.h. Waiting parks the thread outside on a word of its own, which
  * can at worst wake it for nothing.
  */
 

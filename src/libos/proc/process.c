@@ -18,11 +18,13 @@
 #include "libos/mm/mm.h"
 #include "libos/mm/page.h"
 #include "libos/proc/family_process.h"
+#include "libos/proc/futex.h"
 #include "libos/proc/image.h"
 #include "libos/proc/process_init.h"
 #include "libos/proc/slots.h"
 #include "libos/proc/thread_new.h"
 #include "libos/proc/vfork.h"
+#include "libos/shm/local.h"
 #include "libos/signal/signal.h"
 #include "libos/sys/capability.h"
 #include "libos/sys/limits.h"
@@ -195,6 +197,8 @@ _noreturn_ static void finish(uint32_t status)
     struct process *p = &g_process;
 
     mm_sync_all();
+    futex_thread_exit(thread_current());
+    shm_leave();
     fs_process_exit(p);
     trace_report();
     if (family_role() == FAMILY_MEMBER) {

@@ -80,7 +80,7 @@ static void prepare(struct thread_page *tp, const void *arg)
     tp->x87_control = 0x37f;
 }
 
-int service_start(void (*run)(void *arg), void *arg)
+static int start(void (*run)(void *arg), void *arg, bool late)
 {
     struct thread *t;
     int r = thread_alloc(process_current(), 0, &t);
@@ -90,6 +90,7 @@ int service_start(void (*run)(void *arg), void *arg)
     }
     t->service = run;
     t->service_arg = arg;
+    t->late = late;
     service_enlist(t);
     r = slots_start(t, prepare, NULL);
     if (r < 0) {
@@ -97,4 +98,14 @@ int service_start(void (*run)(void *arg), void *arg)
         thread_put(t);
     }
     return r;
+}
+
+int service_start(void (*run)(void *arg), void *arg)
+{
+    return start(run, arg, /*late=*/false);
+}
+
+int service_start_late(void (*run)(void *arg), void *arg)
+{
+    return start(run, arg, /*late=*/true);
 }

@@ -12,6 +12,9 @@
 
 /* 0, -EAGAIN when the host or the enclave has no room for one, -ENOMEM. */
 [[nodiscard]] int service_start(void (*run)(void *arg), void *arg);
+/* One that others on their way to the gate of a fork may depend on: it stands still last
+ * (proc/freeze.h, freeze_late). */
+[[nodiscard]] int service_start_late(void (*run)(void *arg), void *arg);
 /* For fork (proc/freeze.c). `f` must not block. */
 struct thread;
 void service_for_each(void (*f)(struct thread *t, void *arg), void *arg);

@@ -101,6 +101,7 @@ struct thread {
     int32_t host_wake_fd;        /* host eventfd for park_state 2; -1: none yet */
     void (*service)(void *arg);  /* proc/service.h: a thread of the library OS itself; else NULL */
     void *service_arg;
+    bool late;           /* a service others depend on until the very last: proc/freeze.h */
     const void *acting;  /* struct ucred_: whom it serves (family/home_sock.c) */
     bool hasty;          /* it serves others just now: waits give up at once (-EINTR) */
     uint32_t frozen;     /* stands at the gate of proc/freeze.h, or rests */

@@ -223,6 +223,21 @@ int thread_wait_flag(const uint32_t *flag, bool interruptible)
     return 0;
 }
 
+int thread_wait_page(const uint32_t *flag, bool give_way)
+{
+    struct thread *t = thread_current();
+
+    while (__atomic_load_n(flag, __ATOMIC_ACQUIRE) == 0) {
+        if (give_way && __atomic_load_n(&t->work, __ATOMIC_ACQUIRE) != 0) {
+            return -EINTR;
+        }
+        if (park(t, flag, WAIT_FOREVER) == 0) {
+            park_take_host_signals();
+        }
+    }
+    return 0;
+}
+
 void thread_set_flag(struct thread *t, uint32_t *flag)
 {
     ref_get(&t->refs); /* whoever sees the flag may go, and end */

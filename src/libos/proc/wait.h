@@ -60,6 +60,10 @@ void thread_wait_thaw(void);
  * OS that can lie within another wait. Until *flag is set (0), or a signal when `interruptible`, or
  * the thread must end (-EINTR both). */
 [[nodiscard]] int thread_wait_flag(const uint32_t *flag, bool interruptible);
+/* The same for the answer of a pager (shm/link.h), which comes soon or never: also when the thread
+ * must end. `give_way`: only until there is something to do on the way back to the application
+ * (-EINTR). */
+[[nodiscard]] int thread_wait_page(const uint32_t *flag, bool give_way);
 /* Sets it and gets `t`, which waits for it, going. */
 void thread_set_flag(struct thread *t, uint32_t *flag);
 /* True when the thread is to end (exit_group, execve): no wait lasts any more. */

@@ -17,6 +17,9 @@ static int discard(struct vma *v, uint64_t start, uint64_t end)
     if ((v->flags & (VMA_LOCKED | VMA_INTERNAL)) != 0) {
         return -EINVAL;
     }
+    if ((v->flags & VMA_SHARED_ANON) != 0) {
+        return 0; /* what is in shared memory stays there */
+    }
     if ((v->flags & VMA_SHARED) != 0) {
         const int r = mm_sync_vma(v, start, end, /*stays=*/false);
 
@@ -35,7 +38,7 @@ static int advise_one(struct vma *v, uint64_t start, uint64_t end, int advice)
     case MADV_DONTNEED:
     case MADV_DONTNEED_LOCKED: return discard(v, start, end);
     case MADV_FREE:
-        if (v->file != NULL) {
+        if (v->file != NULL || (v->flags & VMA_SHARED_ANON) != 0) {
             return -EINVAL;
         }
         return end - start < FREE_MIN_SIZE ? 0 : discard(v, start, end);

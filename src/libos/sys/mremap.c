@@ -13,6 +13,7 @@
 #include "libos/fs/file.h"
 #include "libos/mm/mm.h"
 #include "libos/mm/page.h"
+#include "libos/shm/local.h"
 #include "libos/sys/syscall.h"
 
 #define MREMAP_KNOWN (MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP)
@@ -79,8 +80,11 @@ static struct vma *clone_at(const struct vma *v, uint64_t from, uint64_t to, uin
     n->prot = v->prot;
     n->flags = v->flags;
     n->name = v->name;
+    n->object = shm_object_get(v->object);
     if (v->file != NULL) {
         n->file = file_get(v->file);
+    }
+    if (v->file != NULL || v->object != NULL) {
         n->offset = v->offset + (from - v->start);
     }
     vma_insert(&g_mm.tree, n);
@@ -97,7 +101,16 @@ static int64_t move_mapping(struct vma *v, uint64_t address, uint64_t old_size, 
     if (n == NULL) {
         return -ENOMEM;
     }
-    r = move_pages(address, to, MIN(old_size, new_size), prot);
+    if (v->object != NULL) {
+        /* Its pages come to the new place when they are touched there. */
+        r = shm_show(n->object, n->offset, to, new_size, prot);
+    } else {
+        r = move_pages(address, to, MIN(old_size, new_size), prot);
+    }
+    if (r < 0 && n->object != NULL) {
+        (void)mm_unmap_locked(to, new_size);
+        return r;
+    }
     if (r < 0) {
         /* What moved already goes back where it was. */
         (void)move_pages(to, address, MIN(old_size, new_size), prot);
@@ -118,6 +131,10 @@ static bool grow_in_place(struct vma *v, uint64_t address, uint64_t old_size, ui
 
     if (address + old_size != v->end || end > g_mm.tree.high || end < address ||
         !vma_range_free(&g_mm.tree, v->end, end)) {
+        return false;
+    }
+    if (v->object != NULL &&
+        shm_show(v->object, v->offset + (v->end - v->start), v->end, end - v->end, v->prot) < 0) {
         return false;
     }
     vma_resize(&g_mm.tree, v, v->start, end);

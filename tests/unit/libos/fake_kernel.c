@@ -382,6 +382,11 @@ int service_start(void (*run)(void *arg), void *arg)
     return 0;
 }
 
+int service_start_late(void (*run)(void *arg), void *arg)
+{
+    return service_start(run, arg);
+}
+
 /* ---- signals ---- */
 
 static int g_last_signal;

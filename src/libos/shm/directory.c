@@ -1,0 +1,684 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright 2026 The nacre authors */
+
+/*
+ * A page is either held by one process alone (`holder`), which may write it, or by nobody: then its
+ * content is here (`data`, NULL for zeros) and `readers` have copies they may only read. Whoever
+ * wants it stands in the queue of the page; the first in line is served by recalling what is in its
+ * way. A recall has a number, so that an answer that crossed something else is known as stale.
+ *
+ * Every process of the family runs the same measured code. A message that cannot be one of its own
+ * is refused all the same, and its sender with it.
+ */
+
+#include "libos/shm/directory.h"
+
+#include "libos/lib/list.h"
+#include "libos/libos.h"
+#include "libos/mm/kmem.h"
+
+#define CHUNK       64u /* pages whose books are made at a time */
+#define OBJECTS_MAX 65536u
+#define AWAITED_MAX READERS_MAX
+
+struct ask {
+    struct list node;
+    uint32_t member; /* DIRECTORY_HOME: it is gone, nobody waits */
+    bool write;
+};
+
+/* What goes on about one page. */
+struct work {
+    struct list node; /* g_busy */
+    struct list queue;
+    struct object *object;
+    uint64_t page;
+    uint64_t number; /* of the recall, 0: none under way */
+    uint32_t awaited[AWAITED_MAX];
+    uint32_t awaited_count;
+};
+
+struct slot {
+    uint8_t *data;
+    struct work *work; /* NULL: nobody asks */
+    uint32_t holder;
+    uint16_t lost;
+    uint16_t reader_count;
+    uint32_t readers[READERS_MAX];
+};
+
+struct attachment {
+    struct list node;
+    uint32_t member;
+    uint64_t count;
+};
+
+struct object {
+    struct list node;
+    uint64_t id;
+    uint64_t pages;
+    uint32_t creator; /* holds what has no books yet */
+    struct list attachments;
+    struct slot **chunks;
+};
+
+/* Chunks without books whose pages are not the creator's any more. */
+#define CHUNK_HOME ((struct slot *)1)
+#define CHUNK_LOST ((struct slot *)2)
+
+static directory_send g_send;
+static struct list g_objects = {&g_objects, &g_objects};
+static struct list g_busy = {&g_busy, &g_busy};
+static size_t g_count;
+static uint64_t g_next_id;
+static uint64_t g_next_number;
+
+void directory_start(directory_send send)
+{
+    g_send = send;
+}
+
+size_t directory_count(void)
+{
+    return g_count;
+}
+
+/* ---- objects ---- */
+
+static struct object *find(uint64_t id)
+{
+    list_for_each (it, &g_objects) {
+        struct object *o = list_entry(it, struct object, node);
+
+        if (o->id == id) {
+            return o;
+        }
+    }
+    return NULL;
+}
+
+static struct attachment *attached(struct object *o, uint32_t member)
+{
+    list_for_each (it, &o->attachments) {
+        struct attachment *a = list_entry(it, struct attachment, node);
+
+        if (a->member == member) {
+            return a;
+        }
+    }
+    return NULL;
+}
+
+static int attach(struct object *o, uint32_t member)
+{
+    struct attachment *a = attached(o, member);
+
+    if (a == NULL) {
+        a = kzalloc(sizeof(*a));
+        if (a == NULL) {
+            return -ENOMEM;
+        }
+        a->member = member;
+        list_insert(&o->attachments, &a->node);
+    }
+    a->count++;
+    return 0;
+}
+
+static uint64_t chunk_count(const struct object *o)
+{
+    return (o->pages + CHUNK - 1) / CHUNK;
+}
+
+static bool has_books(const struct slot *chunk)
+{
+    return chunk != NULL && chunk != CHUNK_HOME && chunk != CHUNK_LOST;
+}
+
+static void work_free(struct slot *s)
+{
+    struct work *w = s->work;
+
+    list_for_each_safe (it, &w->queue) {
+        kfree(list_entry(it, struct ask, node));
+    }
+    list_remove(&w->node);
+    kfree(w);
+    s->work = NULL;
+}
+
+static void object_free(struct object *o)
+{
+    for (uint64_t i = 0; i < chunk_count(o); i++) {
+        struct slot *chunk = o->chunks[i];
+
+        for (uint32_t k = 0; has_books(chunk) && k < CHUNK; k++) {
+            kfree(chunk[k].data);
+            if (chunk[k].work != NULL) {
+                work_free(&chunk[k]);
+            }
+        }
+        if (has_books(chunk)) {
+            kfree(chunk);
+        }
+    }
+    list_for_each_safe (it, &o->attachments) {
+        kfree(list_entry(it, struct attachment, node));
+    }
+    list_remove(&o->node);
+    g_count--;
+    kfree(o->chunks);
+    kfree(o);
+}
+
+static void detach(struct object *o, struct attachment *a, uint64_t count)
+{
+    a->count -= count;
+    if (a->count > 0) {
+        return;
+    }
+    list_remove(&a->node);
+    kfree(a);
+    if (list_empty(&o->attachments)) {
+        object_free(o);
+    }
+}
+
+int directory_create(uint32_t member, uint64_t pages, uint64_t *ret)
+{
+    struct object *o;
+    int r;
+
+    if (pages == 0 || pages > SHM_PAGES_MAX) {
+        return -EINVAL;
+    }
+    if (g_count >= OBJECTS_MAX) {
+        return -ENOSPC;
+    }
+    o = kzalloc(sizeof(*o));
+    if (o == NULL) {
+        return -ENOMEM;
+    }
+    o->pages = pages;
+    o->creator = member;
+    list_init(&o->attachments);
+    o->chunks = kzalloc(chunk_count(o) * sizeof(struct slot *));
+    r = o->chunks == NULL ? -ENOMEM : attach(o, member);
+    if (r < 0) {
+        kfree(o->chunks);
+        kfree(o);
+        return r;
+    }
+    o->id = ++g_next_id;
+    list_insert(&g_objects, &o->node);
+    g_count++;
+    *ret = o->id;
+    return 0;
+}
+
+int directory_attach(uint32_t member, uint64_t object, uint64_t *ret_pages)
+{
+    struct object *o = find(object);
+
+    if (o == NULL) {
+        return -ENOENT;
+    }
+    *ret_pages = o->pages;
+    return attach(o, member);
+}
+
+int directory_clone(uint32_t from, uint32_t to)
+{
+    int r = 0;
+
+    list_for_each (it, &g_objects) {
+        struct object *o = list_entry(it, struct object, node);
+
+        if (r == 0 && attached(o, from) != NULL) {
+            r = attach(o, to);
+        }
+    }
+    return r;
+}
+
+/* ---- pages ---- */
+
+/* The books of a page, made when there are none. NULL: no memory. */
+static struct slot *slot_of(struct object *o, uint64_t page)
+{
+    struct slot **chunk = &o->chunks[page / CHUNK];
+
+    if (!has_books(*chunk)) {
+        struct slot *fresh = kzalloc(CHUNK * sizeof(*fresh));
+
+        if (fresh == NULL) {
+            return NULL;
+        }
+        for (uint32_t i = 0; i < CHUNK; i++) {
+            fresh[i].holder = *chunk == NULL ? o->creator : DIRECTORY_HOME;
+            fresh[i].lost = *chunk == CHUNK_LOST;
+        }
+        *chunk = fresh;
+    }
+    return &(*chunk)[page % CHUNK];
+}
+
+static void lose(struct slot *s)
+{
+    s->holder = DIRECTORY_HOME;
+    s->lost = 1;
+    s->reader_count = 0;
+    kfree(s->data);
+    s->data = NULL;
+}
+
+static bool is_reader(const struct slot *s, uint32_t member)
+{
+    for (uint32_t i = 0; i < s->reader_count; i++) {
+        if (s->readers[i] == member) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void remove_reader(struct slot *s, uint32_t member)
+{
+    for (uint32_t i = 0; i < s->reader_count; i++) {
+        if (s->readers[i] == member) {
+            s->reader_count--;
+            __builtin_memmove(&s->readers[i], &s->readers[i + 1],
+                              (s->reader_count - i) * sizeof(s->readers[0]));
+            return;
+        }
+    }
+}
+
+/* `s` has room: who is in the way was asked to leave first. */
+static void add_reader(struct slot *s, uint32_t member)
+{
+    if (!is_reader(s, member) && s->reader_count < READERS_MAX) {
+        s->readers[s->reader_count++] = member;
+    }
+}
+
+static bool tell(uint32_t member, uint32_t op, uint32_t flags, const struct work *w, uint64_t a,
+                 const uint8_t *content)
+{
+    const struct shm_head h = {
+        .op = op, .flags = flags, .object = w->object->id, .page = w->page, .a = a};
+
+    return g_send(member, &h, content);
+}
+
+/* False: there is no such member any more. */
+static bool await(struct work *w, uint32_t member, uint32_t flags)
+{
+    if (!tell(member, SHM_RECALL, flags, w, w->number, NULL)) {
+        return false;
+    }
+    w->awaited[w->awaited_count++] = member;
+    return true;
+}
+
+/* A copy is to go. */
+static void revoke(struct work *w, struct slot *s, uint32_t reader)
+{
+    if (attached(w->object, reader) == NULL || !await(w, reader, SHM_WRITE)) {
+        remove_reader(s, reader); /* it left, and its copy with it */
+    }
+}
+
+/* Asks for what stands in the way of `ask`; false: nothing does. */
+static bool recall(struct work *w, struct slot *s, const struct ask *ask)
+{
+    w->number = ++g_next_number;
+    w->awaited_count = 0;
+    if (s->holder != DIRECTORY_HOME) {
+        if (!await(w, s->holder, ask->write ? SHM_WRITE : 0)) {
+            lose(s);
+        }
+    } else if (ask->write) {
+        for (uint32_t i = s->reader_count; i-- > 0;) {
+            if (s->readers[i] != ask->member) {
+                revoke(w, s, s->readers[i]);
+            }
+        }
+    } else if (s->reader_count == READERS_MAX && !is_reader(s, ask->member)) {
+        revoke(w, s, s->readers[0]);
+    }
+    return w->awaited_count > 0;
+}
+
+static void grant(const struct work *w, struct slot *s, const struct ask *ask)
+{
+    const uint32_t zero = s->data == NULL ? SHM_ZERO : 0;
+
+    if (ask->member == DIRECTORY_HOME) {
+        return; /* it did not live to see it */
+    }
+    if (!tell(ask->member, SHM_GRANT, (ask->write ? SHM_WRITE : 0) | zero, w, 0, s->data)) {
+        return;
+    }
+    if (!ask->write) {
+        add_reader(s, ask->member);
+        return;
+    }
+    s->holder = ask->member;
+    s->reader_count = 0;
+    kfree(s->data);
+    s->data = NULL;
+}
+
+/* Goes down the queue until somebody has to be asked first. */
+static void serve(struct slot *s)
+{
+    struct work *w = s->work;
+
+    while (!list_empty(&w->queue)) {
+        struct ask *ask = list_entry(w->queue.next, struct ask, node);
+
+        if (s->lost == 0 && ask->member != DIRECTORY_HOME && s->holder != ask->member &&
+            recall(w, s, ask)) {
+            return;
+        }
+        if (s->lost != 0 && ask->member != DIRECTORY_HOME) {
+            (void)tell(ask->member, SHM_LOST, 0, w, 0, NULL);
+        } else if (s->lost == 0 && s->holder != ask->member) {
+            grant(w, s, ask);
+        }
+        list_remove(&ask->node);
+        kfree(ask);
+    }
+    work_free(s);
+}
+
+static int request(struct object *o, uint32_t member, uint64_t page, bool write)
+{
+    struct slot *s = slot_of(o, page);
+    struct ask *ask;
+
+    if (s == NULL) {
+        return -ENOMEM;
+    }
+    if (s->work != NULL) {
+        list_for_each (it, &s->work->queue) {
+            if (list_entry(it, struct ask, node)->member == member) {
+                return -EBADMSG; /* one at a time */
+            }
+        }
+    }
+    if (s->holder == member) {
+        return -EBADMSG;
+    }
+    ask = kzalloc(sizeof(*ask));
+    if (ask == NULL) {
+        return -ENOMEM;
+    }
+    ask->member = member;
+    ask->write = write;
+    if (s->work != NULL) {
+        list_insert(&s->work->queue, &ask->node);
+        return 0;
+    }
+    s->work = kzalloc(sizeof(*s->work));
+    if (s->work == NULL) {
+        kfree(ask);
+        return -ENOMEM;
+    }
+    s->work->object = o;
+    s->work->page = page;
+    list_init(&s->work->queue);
+    list_insert(&g_busy, &s->work->node);
+    list_insert(&s->work->queue, &ask->node);
+    serve(s);
+    return 0;
+}
+
+/* Whoever asks and cannot be served for want of memory hears that, and not nothing. */
+static int take_request(struct object *o, uint32_t member, const struct shm_head *h)
+{
+    const int r = request(o, member, h->page, (h->flags & SHM_WRITE) != 0);
+
+    if (r == -ENOMEM) {
+        const struct shm_head lost = {.op = SHM_LOST, .object = o->id, .page = h->page};
+
+        libos_log(LOG_ERROR, "shared memory: no memory for the books of a page");
+        (void)g_send(member, &lost, NULL);
+        return 0;
+    }
+    return r;
+}
+
+/* One answer less to wait for; false: this recall is not waited for, or not by this member. */
+static bool answered(struct work *w, uint32_t member, uint64_t number)
+{
+    if (w == NULL || (number != 0 && w->number != number)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < w->awaited_count; i++) {
+        if (w->awaited[i] == member) {
+            w->awaited[i] = w->awaited[--w->awaited_count];
+            return true;
+        }
+    }
+    return false;
+}
+
+static void store(struct slot *s, const uint8_t *content)
+{
+    s->holder = DIRECTORY_HOME;
+    s->data = NULL;
+    if (content == NULL) {
+        return;
+    }
+    s->data = kmalloc(NACRE_PAGE_SIZE);
+    if (s->data == NULL) {
+        libos_log(LOG_ERROR, "shared memory: no memory to keep a page, which is lost");
+        lose(s);
+        return;
+    }
+    __builtin_memcpy(s->data, content, NACRE_PAGE_SIZE);
+}
+
+/* A page comes back: the answer to a recall (a number), or unasked (0), which answers the recall
+ * that is on its way. */
+static int take_content(struct object *o, uint32_t member, const struct shm_head *h,
+                        const uint8_t *content)
+{
+    struct slot *s = slot_of(o, h->page);
+    bool awaited;
+
+    if (s == NULL) {
+        return -ENOMEM;
+    }
+    awaited = answered(s->work, member, h->a);
+    if (h->a != 0 && !awaited) {
+        return 0; /* crossed: it came back before */
+    }
+    if (s->holder != member) {
+        return s->lost != 0 ? 0 : -EBADMSG;
+    }
+    store(s, content);
+    if ((h->flags & SHM_KEPT) != 0 && h->a != 0 && s->lost == 0) {
+        add_reader(s, member);
+    }
+    if (awaited && s->work->awaited_count == 0) {
+        serve(s);
+    }
+    return 0;
+}
+
+static int take_ack(struct object *o, uint32_t member, const struct shm_head *h)
+{
+    struct slot *s = slot_of(o, h->page);
+
+    if (s == NULL) {
+        return -ENOMEM;
+    }
+    if (h->a == 0) {
+        return -EBADMSG;
+    }
+    if (!answered(s->work, member, h->a)) {
+        return 0;
+    }
+    if (s->holder == member) {
+        libos_log(LOG_ERROR, "shared memory: a process says it has not got what it holds");
+        lose(s);
+    }
+    remove_reader(s, member);
+    if (s->work->awaited_count == 0) {
+        serve(s);
+    }
+    return 0;
+}
+
+static int take_zero(struct object *o, uint32_t member, uint64_t page)
+{
+    const struct shm_head h = {.object = o->id, .page = page, .flags = SHM_ZERO};
+    struct slot *s = slot_of(o, page);
+
+    if (s == NULL) {
+        return -ENOMEM;
+    }
+    return s->holder != member ? 0 : take_content(o, member, &h, NULL);
+}
+
+/* Pages the member never wrote to: mostly those that have no books. */
+static int take_zeros(struct object *o, uint32_t member, const struct shm_head *h)
+{
+    uint64_t page = h->page;
+    uint64_t left = h->b;
+    int r = 0;
+
+    if (left == 0 || left > o->pages - page) {
+        return -EBADMSG;
+    }
+    while (r == 0 && left > 0) {
+        struct slot **chunk = &o->chunks[page / CHUNK];
+        const uint64_t in_chunk = MIN(CHUNK - page % CHUNK, o->pages - page);
+        const uint64_t n = MIN(in_chunk, left);
+
+        if (!has_books(*chunk) && page % CHUNK == 0 && n == in_chunk) {
+            *chunk = *chunk == NULL && o->creator == member ? CHUNK_HOME : *chunk;
+        } else {
+            for (uint64_t i = 0; r == 0 && i < n; i++) {
+                r = take_zero(o, member, page + i);
+            }
+        }
+        page += n;
+        left -= n;
+    }
+    return r;
+}
+
+static bool well_formed(const struct shm_head *h, size_t size)
+{
+    const uint32_t known = h->op == SHM_REQUEST   ? SHM_WRITE
+                           : h->op == SHM_CONTENT ? SHM_ZERO | SHM_KEPT
+                                                  : 0;
+
+    return (h->flags & ~known) == 0 && size == (shm_has_content(h) ? NACRE_PAGE_SIZE : 0);
+}
+
+int directory_take(uint32_t member, const struct shm_head *h, const uint8_t *content, size_t size)
+{
+    struct object *o = find(h->object);
+    struct attachment *a;
+
+    if (!well_formed(h, size)) {
+        return -EBADMSG;
+    }
+    if (o == NULL) {
+        return h->object == 0 || h->object > g_next_id ? -EBADMSG : 0; /* it is gone: late */
+    }
+    a = attached(o, member);
+    if (h->op == SHM_DETACH) {
+        if (a == NULL || h->a == 0 || h->a > a->count) {
+            return -EBADMSG;
+        }
+        detach(o, a, h->a);
+        return 0;
+    }
+    if (h->page >= o->pages) {
+        return -EBADMSG;
+    }
+    switch (h->op) {
+    case SHM_REQUEST: return a == NULL ? -EBADMSG : take_request(o, member, h);
+    case SHM_CONTENT: return take_content(o, member, h, size == 0 ? NULL : content);
+    case SHM_ACK: return take_ack(o, member, h);
+    case SHM_ZEROS: return take_zeros(o, member, h);
+    default: return -EBADMSG;
+    }
+}
+
+/* ---- the end of a member ---- */
+
+static void leave_chunk(struct slot *chunk, uint32_t member)
+{
+    for (uint32_t i = 0; i < CHUNK; i++) {
+        struct slot *s = &chunk[i];
+
+        if (s->holder == member) {
+            lose(s);
+        }
+        remove_reader(s, member);
+    }
+}
+
+/* What it asked for nobody waits for, and nobody waits for what it was asked. */
+static void leave_work(struct work *w, uint32_t member)
+{
+    struct slot *s = slot_of(w->object, w->page);
+
+    list_for_each (it, &w->queue) {
+        struct ask *ask = list_entry(it, struct ask, node);
+
+        if (ask->member == member) {
+            ask->member = DIRECTORY_HOME;
+        }
+    }
+    if (answered(w, member, 0)) {
+        if (s->holder == member) {
+            lose(s);
+        }
+        remove_reader(s, member);
+        if (w->awaited_count == 0) {
+            serve(s);
+        }
+    }
+}
+
+static void leave_object(struct object *o, struct attachment *a, uint32_t member)
+{
+    for (uint64_t i = 0; i < chunk_count(o); i++) {
+        if (has_books(o->chunks[i])) {
+            leave_chunk(o->chunks[i], member);
+        } else if (o->chunks[i] == NULL && o->creator == member) {
+            o->chunks[i] = CHUNK_LOST;
+        }
+    }
+    detach(o, a, a->count);
+}
+
+void directory_gone(uint32_t member)
+{
+    list_for_each_safe (it, &g_objects) {
+        struct object *o = list_entry(it, struct object, node);
+        struct attachment *a = attached(o, member);
+
+        if (a != NULL) {
+            leave_object(o, a, member);
+        }
+    }
+    list_for_each_safe (it, &g_busy) {
+        leave_work(list_entry(it, struct work, node), member);
+    }
+}
+
+void directory_forget(void)
+{
+    list_for_each_safe (it, &g_objects) {
+        object_free(list_entry(it, struct object, node));
+    }
+}
