@@ -102,6 +102,19 @@ class Killed(unittest.TestCase):
         out, err = p.communicate(timeout=30)
         self.assertEqual(out, "137\n", err)
 
+    def test_memory_a_killed_child_held_is_lost(self):
+        p = subprocess.Popen([NACRE, "exec", "-q", "--", os.environ["SHARED_KILLED"]],
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.assertEqual(p.stdout.readline(), "ready\n")
+        out = subprocess.run(["ps", "-o", "pid=", "--ppid", str(p.pid)], stdout=subprocess.PIPE,
+                             text=True).stdout
+        children = [int(x) for x in out.split()]
+        self.assertEqual(len(children), 1)
+        os.kill(children[0], signal.SIGKILL)
+        out, err = p.communicate(timeout=30)
+        self.assertEqual(out, "killed by 9\nheld: SIGBUS\nagain: SIGBUS\nwrite: EFAULT\n"
+                         "read by it: 1, never touched by it: 1\nanother child: 5\n", err)
+
     def test_the_family_ends_with_its_first_process(self):
         p = subprocess.Popen([NACRE, "exec", "-q", "--", "/bin/sh", "-c",
                               "sleep 30 & sleep 30 & echo up; wait"],

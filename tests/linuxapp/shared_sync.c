@@ -225,9 +225,10 @@ static void end_fault(void)
 static void robust_waiter(void)
 {
     pid_t waiter;
-    pid_t owner = fork();
+    pid_t owner;
 
     atomic_store(&g->word, 0);
+    owner = fork();
     if (owner == 0) {
         pthread_mutex_lock(&g->robust);
         atomic_store(&g->word, 1);
