@@ -8,11 +8,19 @@
 
 static uint64_t g_copies;
 static uint64_t g_cut_at;
+static uint64_t g_change_at;
 
 void fake_sealed_cut_at(uint64_t n)
 {
     g_copies = 0;
     g_cut_at = n;
+    g_change_at = 0;
+}
+
+void fake_sealed_change_at(uint64_t n)
+{
+    fake_sealed_cut_at(0);
+    g_change_at = n;
 }
 
 /* Faults half way, as a cut file does. */
@@ -25,5 +33,8 @@ size_t sealed_raw_copy(void *dst, const void *untrusted_src, size_t size)
         return size - size / 2;
     }
     memcpy(dst, untrusted_src, size);
+    if (n == g_change_at) {
+        ((uint8_t *)dst)[n * 2654435761u % size] ^= (uint8_t)(1u << n % 8);
+    }
     return 0;
 }

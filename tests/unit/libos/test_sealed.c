@@ -88,9 +88,14 @@ static void test_everything_comes_back(void **state)
     sealed_stats(sb, &st);
     assert_int_equal(st.opened, g_image.blocks);
     assert_int_equal(st.faults, 0);
-    sealed_walk(&g_image, sb, &w);
-    sealed_stats(sb, &st);
-    assert_int_equal(st.opened, g_image.blocks);
+    /* what streamed by is opened once more, and then it stays */
+    assert_in_range(st.passed, 1, SMALL / 4096 + 1);
+    for (uint64_t opened = st.opened + st.passed, i = 0; i < 2; i++) {
+        sealed_walk(&g_image, sb, &w);
+        assert_int_equal(w.errors, 0);
+        sealed_stats(sb, &st);
+        assert_int_equal(st.opened, opened);
+    }
     assert_int_equal(sb->ops->statfs(sb, &fs), 0);
     assert_int_equal(fs.magic, 0xe0f5e1e2);
     assert_int_equal(fs.blocks, g_image.blocks);
@@ -246,32 +251,231 @@ static void test_blocks_that_change_places_are_refused(void **state)
     memcpy(g_image.data + a, kept, sizeof(kept));
 }
 
-static void test_what_was_read_stays_when_the_file_changes(void **state)
+/* As one read call of the whole file; what it returned. */
+static int64_t read_at(struct inode *inode, uint8_t *dst, size_t size, uint64_t offset)
+{
+    struct iter it;
+
+    iter_init_kernel(&it, dst, size);
+    return inode->ops->read(inode, &it, offset);
+}
+
+static void overwrite(int fd)
 {
     uint8_t junk[4096];
+
+    memset(junk, 0x77, sizeof(junk));
+    for (size_t at = 4096; at + 4096 <= g_image.size; at += 4096) {
+        assert_int_equal(pwrite(fd, junk, sizeof(junk), (off_t)at), sizeof(junk));
+    }
+}
+
+static void test_what_was_kept_stays_when_the_file_changes(void **state)
+{
     int fd = -1;
     struct superblock *sb = open_good(0, &fd);
     struct inode *big = sealed_find(sb, "big");
     static uint8_t got[64 * 4096];
     static uint8_t want[64 * 4096];
     struct walk_result w;
-    struct iter it;
 
-    iter_init_kernel(&it, got, sizeof(got));
-    assert_int_equal(big->ops->read(big, &it, 0), sizeof(got));
-    memset(junk, 0x77, sizeof(junk));
-    for (size_t at = 4096; at + 4096 <= g_image.size; at += 4096) {
-        assert_int_equal(pwrite(fd, junk, sizeof(junk), (off_t)at), sizeof(junk));
-    }
-    memcpy(want, got, sizeof(got));
-    iter_init_kernel(&it, got, sizeof(got));
-    assert_int_equal(big->ops->read(big, &it, 0), sizeof(got));
+    assert_int_equal(read_at(big, want, sizeof(want), 0), sizeof(want));
+    assert_int_equal(read_at(big, got, sizeof(got), 0), sizeof(got)); /* the second time stays */
+    overwrite(fd);
+    memset(got, 0, sizeof(got));
+    assert_int_equal(read_at(big, got, sizeof(got), 0), sizeof(got));
     assert_memory_equal(got, want, sizeof(got));
     sealed_walk(&g_image, sb, &w);
     assert_true(w.errors > 0);
     inode_put(big);
     super_free(sb);
     close(fd);
+}
+
+static void test_what_passed_by_is_an_error_when_the_file_changes(void **state)
+{
+    int fd = -1;
+    struct superblock *sb = open_good(0, &fd);
+    struct inode *big = sealed_find(sb, "big");
+    static uint8_t got[64 * 4096];
+    static const uint8_t nothing[sizeof(got)];
+
+    assert_int_equal(read_at(big, got, sizeof(got), 0), sizeof(got));
+    overwrite(fd);
+    memset(got, 0, sizeof(got));
+    assert_int_equal(read_at(big, got, sizeof(got), 0), -EIO);
+    assert_memory_equal(got, nothing, sizeof(got));
+    inode_put(big);
+    super_free(sb);
+    close(fd);
+}
+
+/* ---- a file that streams by ---- */
+
+static uint8_t g_want[SMALL];
+static uint8_t g_got[SMALL];
+
+static const struct img_inode *big_file(void)
+{
+    const struct img_inode *i = NULL;
+
+    for (uint32_t e = IMG_ROOT; e != IMG_NONE; e = img_tree_next(&g_image.tree, e)) {
+        const struct img_inode *at = img_inode_of(&g_image.tree, e);
+
+        i = at->size == SMALL && img_is_reg(at) ? at : i;
+    }
+    return i;
+}
+
+/* The whole file, `chunk` bytes a call, starting over behind a block that cannot be had: how many
+ * of those there were. Nothing but the file's own bytes is ever put out. */
+static uint64_t stream(struct inode *big, size_t chunk)
+{
+    uint64_t errors = 0;
+
+    file_pattern(&g_image.tree, big_file(), 0, g_want, SMALL);
+    for (size_t at = 0; at < SMALL;) {
+        int64_t n;
+
+        memset(g_got, 0xee, chunk);
+        n = read_at(big, g_got, MIN(chunk, SMALL - at), at);
+        if (n < 0) {
+            assert_int_equal(n, -EIO);
+            assert_int_equal(g_got[0], 0xee);
+            errors++;
+            at += 4096 - at % 4096;
+            continue;
+        }
+        assert_in_range(n, 1, MIN(chunk, SMALL - at));
+        assert_memory_equal(g_got, g_want + at, n);
+        for (size_t i = (size_t)n; i < chunk; i++) {
+            assert_int_equal(g_got[i], 0xee);
+        }
+        at += (size_t)n;
+    }
+    return errors;
+}
+
+static void test_a_stream_needs_no_memory_until_it_comes_again(void **state)
+{
+    static const size_t chunks[] = {128 << 10, SMALL, 4096, 1000};
+
+    for (size_t i = 0; i < ARRAY_COUNT(chunks); i++) {
+        struct superblock *sb = open_good(8 << 20, NULL);
+        struct inode *big = sealed_find(sb, "big");
+        struct sealed_stats first, second, third;
+
+        assert_int_equal(stream(big, chunks[i]), 0);
+        sealed_stats(sb, &first);
+        assert_in_range(first.bytes, 1, 256 << 10);
+        assert_in_range(first.passed, SMALL / 4096 - 64, SMALL / 4096 + 1);
+        assert_int_equal(stream(big, chunks[i]), 0);
+        sealed_stats(sb, &second);
+        assert_int_equal(second.passed, first.passed);
+        assert_int_equal(second.opened, first.opened + first.passed);
+        assert_int_equal(stream(big, chunks[i]), 0);
+        sealed_stats(sb, &third);
+        assert_int_equal(third.opened, second.opened);
+        assert_int_equal(third.faults + third.evicted, 0);
+        inode_put(big);
+        super_free(sb);
+    }
+}
+
+/* Small pieces here and there stay at once, as do the blocks names and inodes are in. */
+static void test_what_is_no_stream_stays_at_once(void **state)
+{
+    struct superblock *sb = open_good(0, NULL);
+    struct inode *big = sealed_find(sb, "big");
+    struct sealed_stats before, after;
+
+    for (size_t at = 0; at + 31 * 4096 < SMALL; at += 40 * 4096) {
+        assert_int_equal(read_at(big, g_got, 31 * 4096, at), 31 * 4096);
+    }
+    sealed_stats(sb, &before);
+    assert_int_equal(before.passed, 0);
+    for (size_t at = 0; at + 31 * 4096 < SMALL; at += 40 * 4096) {
+        assert_int_equal(read_at(big, g_got, 31 * 4096, at), 31 * 4096);
+    }
+    sealed_stats(sb, &after);
+    assert_int_equal(after.opened, before.opened);
+    inode_put(big);
+    super_free(sb);
+}
+
+/* One bit of one block at a time: that block is an error whatever the size of the reads, the others
+ * are as they should be, and so is all of it when the bit is back. */
+static void test_a_changed_block_in_a_stream_is_an_error(void **state)
+{
+    static const size_t chunks[] = {128 << 10, SMALL, 4096};
+    uint64_t found = 0;
+
+    for (size_t b = 1; b <= g_image.blocks; b++) {
+        uint8_t *at = &g_image.data[b * 4096 + b * 2654435761u % 4096];
+        struct superblock *sb = NULL;
+        struct inode *big;
+        int fd = -1;
+
+        *at ^= (uint8_t)(1u << b % 8);
+        if (sealed_image_open(&g_image, g_image.size, g_image.key, g_image.root, 0, &fd, &sb) ==
+            0) {
+            struct sealed_stats st;
+            uint64_t errors;
+
+            big = sealed_find(sb, "big");
+            errors = big == NULL ? 0 : stream(big, chunks[b % ARRAY_COUNT(chunks)]);
+            sealed_stats(sb, &st);
+            assert_int_equal(errors > 0, big != NULL && st.faults > 0);
+            found += errors;
+            *at ^= (uint8_t)(1u << b % 8);
+            assert_int_equal(pwrite(fd, at, 1, at - g_image.data), 1);
+            if (big != NULL) {
+                assert_int_equal(stream(big, chunks[b % ARRAY_COUNT(chunks)]), 0);
+                inode_put(big);
+            }
+            super_free(sb);
+            close(fd);
+        } else {
+            *at ^= (uint8_t)(1u << b % 8);
+        }
+    }
+    assert_int_equal(found, SMALL / 4096); /* the tail lies beside the inode, which is not found */
+}
+
+/* The host changes what one copy finds, and only that one: no more than a block is lost, and it is
+ * there when it is asked for again. A hint that is lied to changes nothing. */
+static void test_a_host_that_changes_a_block_during_the_read(void **state)
+{
+    uint64_t lost = 0;
+
+    for (uint64_t n = 1; n < 340; n += n < 80 ? 1 : 5) {
+        struct superblock *sb = open_good(0, NULL);
+        struct inode *big = sealed_find(sb, "big");
+
+        fake_sealed_change_at(n);
+        lost += stream(big, n % 2 == 0 ? SMALL : 128 << 10);
+        fake_sealed_change_at(0);
+        assert_int_equal(stream(big, 128 << 10), 0);
+        inode_put(big);
+        super_free(sb);
+    }
+    assert_true(lost > 0);
+}
+
+/* The file ends in the middle of a stream: what was copied before is good, nothing after it is. */
+static void test_a_file_cut_during_a_stream(void **state)
+{
+    for (uint64_t n = 1; n <= SMALL / 4096; n += n < 80 ? 1 : 13) {
+        struct superblock *sb = open_good(0, NULL);
+        struct inode *big = sealed_find(sb, "big");
+
+        fake_sealed_cut_at(n);
+        assert_true(stream(big, n % 2 == 0 ? SMALL : 128 << 10) > 0);
+        fake_sealed_cut_at(0);
+        assert_int_equal(stream(big, 128 << 10), 0);
+        inode_put(big);
+        super_free(sb);
+    }
 }
 
 /* The host cuts the file under its mapping: a fault in the copy at any moment. */
@@ -353,16 +557,11 @@ struct reader {
 static void *read_at_random(void *arg)
 {
     struct reader *r = arg;
-    const struct img_inode *i = NULL;
+    const struct img_inode *i = big_file();
     uint8_t got[9000];
     uint8_t want[9000];
 
     fake_thread_begin((int)r->seed + 10);
-    for (uint32_t e = IMG_ROOT; e != IMG_NONE; e = img_tree_next(&g_image.tree, e)) {
-        const struct img_inode *at = img_inode_of(&g_image.tree, e);
-
-        i = at->size == SMALL && img_is_reg(at) ? at : i;
-    }
     for (int n = 0; n < 3000; n++) {
         struct iter it;
         uint64_t offset;
@@ -382,21 +581,60 @@ static void *read_at_random(void *arg)
     return NULL;
 }
 
-static void test_threads_share_a_small_cache(void **state)
+/* From end to end, each at a pace of its own, so that they meet blocks another one is about to let
+ * go. */
+static void *read_through(void *arg)
+{
+    struct reader *r = arg;
+    const size_t chunk = (size_t)r->seed * 40960;
+    uint8_t *got = malloc(2 * SMALL);
+    uint8_t *want = got + SMALL;
+
+    assert_non_null(got);
+    fake_thread_begin((int)r->seed + 10);
+    file_pattern(&g_image.tree, big_file(), 0, want, SMALL);
+    for (int n = 0; n < 60; n++) {
+        for (size_t at = 0; at < SMALL;) {
+            const int64_t size = read_at(r->inode, got, MIN(chunk, SMALL - at), at);
+
+            r->wrong += size <= 0 || memcmp(got, want + at, (size_t)size) != 0 ? 1 : 0;
+            at += size <= 0 ? 4096 : (size_t)size;
+        }
+    }
+    fake_thread_end();
+    free(got);
+    return NULL;
+}
+
+static void share_a_small_cache(void *(*work)(void *))
 {
     struct superblock *sb = open_good(1, NULL);
+    struct sealed_stats st;
     struct reader r[4];
 
     for (uint32_t i = 0; i < ARRAY_COUNT(r); i++) {
         r[i] = (struct reader){.inode = sealed_find(sb, "big"), .seed = i + 1};
-        assert_int_equal(pthread_create(&r[i].thread, NULL, read_at_random, &r[i]), 0);
+        assert_int_equal(pthread_create(&r[i].thread, NULL, work, &r[i]), 0);
     }
     for (uint32_t i = 0; i < ARRAY_COUNT(r); i++) {
         assert_int_equal(pthread_join(r[i].thread, NULL), 0);
         assert_int_equal(r[i].wrong, 0);
         inode_put(r[i].inode);
     }
+    sealed_stats(sb, &st);
+    assert_int_equal(st.bytes, 1u << 20);
+    assert_int_equal(st.faults, 0);
     super_free(sb);
+}
+
+static void test_threads_share_a_small_cache(void **state)
+{
+    share_a_small_cache(read_at_random);
+}
+
+static void test_threads_stream_the_same_file(void **state)
+{
+    share_a_small_cache(read_through);
 }
 
 /* ---- by system call, under the overlay ---- */
@@ -448,8 +686,19 @@ int main(void)
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(test_blocks_that_change_places_are_refused, setup,
                                         teardown),
-        cmocka_unit_test_setup_teardown(test_what_was_read_stays_when_the_file_changes, setup,
+        cmocka_unit_test_setup_teardown(test_what_was_kept_stays_when_the_file_changes, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(test_what_passed_by_is_an_error_when_the_file_changes,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_stream_needs_no_memory_until_it_comes_again, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_what_is_no_stream_stays_at_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_changed_block_in_a_stream_is_an_error, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_a_host_that_changes_a_block_during_the_read, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_a_file_cut_during_a_stream, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_threads_stream_the_same_file, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_file_cut_under_the_mapping_is_an_error, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_the_cache_is_bounded, setup, teardown),

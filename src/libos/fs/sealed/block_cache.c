@@ -10,9 +10,11 @@
 #define SLABS_SMALL 8u
 #define SLABS_RUN   8u
 
+_Static_assert(BLOCK_LEAF_ENTRIES % BLOCK_PINS_MAX == 0, "they lie in one leaf");
+
 static struct spinlock *shard_of(struct block_cache *c, uint64_t block)
 {
-    return &c->shard[block / 8 % BLOCK_SHARDS];
+    return &c->shard[block / BLOCK_PINS_MAX % BLOCK_SHARDS];
 }
 
 int block_cache_init(struct block_cache *c, uint64_t block_count, uint64_t bytes)
@@ -45,6 +47,11 @@ void block_cache_free(struct block_cache *c)
 
 /* ---- the table ---- */
 
+/* In the place of a frame: the block was here for one reader. Forgotten when it is evicted later,
+ * so that a loop over more than fits keeps a part instead of driving out each block before its
+ * turn. */
+static struct block_frame g_seen;
+
 /* Where the frame of a block is noted; NULL: nowhere yet. */
 static struct block_frame **slot_of(struct block_cache *c, uint64_t block)
 {
@@ -73,38 +80,75 @@ static struct block_frame **slot_make(struct block_cache *c, uint64_t block)
     return slot_of(c, block);
 }
 
-struct block_frame *block_cache_pin(struct block_cache *c, uint64_t block)
+static struct block_frame *frame_in(struct block_frame *const *slot)
+{
+    struct block_frame *f = __atomic_load_n(slot, __ATOMIC_RELAXED);
+
+    return f == &g_seen ? NULL : f;
+}
+
+/* Neighbours from `block` on, at most `count`, that lie in one leaf and under one lock. */
+static uint32_t together(uint64_t block, uint32_t count)
+{
+    return MIN(count, BLOCK_PINS_MAX - (uint32_t)(block % BLOCK_PINS_MAX));
+}
+
+uint32_t block_cache_pin(struct block_cache *c, uint64_t block, struct block_frame **ret,
+                         uint32_t count)
 {
     struct block_frame **slot = slot_of(c, block);
-    struct block_frame *f;
+    uint32_t n = 0;
 
     if (slot == NULL) {
-        return NULL;
+        return 0;
     }
+    count = together(block, count);
     spin_lock(shard_of(c, block));
-    f = *slot;
-    if (f != NULL) {
-        f->pins++;
-        f->hot = true;
+    while (n < count && frame_in(&slot[n]) != NULL) {
+        ret[n] = slot[n];
+        ret[n]->pins++;
+        ret[n]->hot = true;
+        n++;
     }
     spin_unlock(shard_of(c, block));
-    return f;
+    return n;
 }
 
 bool block_cache_has(struct block_cache *c, uint64_t block)
 {
     struct block_frame **slot = slot_of(c, block);
 
-    return slot != NULL && __atomic_load_n(slot, __ATOMIC_RELAXED) != NULL;
+    return slot != NULL && frame_in(slot) != NULL;
 }
 
-void block_cache_unpin(struct block_cache *c, struct block_frame *f)
+/* Takes a frame that nobody pins out of the table; its shard is locked. */
+static void take_out(struct block_cache *c, struct block_frame *f, struct block_frame *leave)
 {
-    struct spinlock *l = shard_of(c, f->block); /* does not change while we hold a pin */
+    __atomic_store_n(slot_of(c, f->block), leave, __ATOMIC_RELAXED);
+    __atomic_store_n(&f->block, BLOCK_NONE, __ATOMIC_RELAXED);
+}
+
+uint32_t block_cache_unpin(struct block_cache *c, struct block_frame *const *frames, uint32_t count,
+                           uint32_t finished, struct block_frame **ret_gone)
+{
+    struct spinlock *l = shard_of(c, frames[0]->block); /* which stays while we hold a pin */
+    uint32_t gone = 0;
 
     spin_lock(l);
-    f->pins--;
+    for (uint32_t i = 0; i < count; i++) {
+        struct block_frame *f = frames[i];
+
+        f->pins--;
+        if (i < finished && f->once && f->pins == 0) {
+            take_out(c, f, &g_seen);
+            ret_gone[gone++] = f;
+        }
+    }
     spin_unlock(l);
+    if (gone > 0) {
+        (void)__atomic_add_fetch(&c->passed, gone, __ATOMIC_RELAXED);
+    }
+    return gone;
 }
 
 void block_cache_unpin_block(struct block_cache *c, uint64_t block)
@@ -206,8 +250,7 @@ static bool try_evict(struct block_cache *c, struct block_frame *f)
         out = !f->hot;
         f->hot = false;
         if (out) {
-            __atomic_store_n(slot_of(c, block), NULL, __ATOMIC_RELAXED);
-            __atomic_store_n(&f->block, BLOCK_NONE, __ATOMIC_RELAXED);
+            take_out(c, f, NULL);
         }
     }
     spin_unlock(shard_of(c, block));
@@ -280,32 +323,57 @@ void block_cache_give(struct block_cache *c, struct block_frame *const *frames, 
     mutex_unlock(&c->grow);
 }
 
-int block_cache_insert(struct block_cache *c, uint64_t block, struct block_frame *f,
-                       struct block_frame **ret)
+/* Puts in neighbours that are together(), and pins the first `want` of them for pins[]. Frames that
+ * are not needed go to back[]; how many those are. */
+static uint32_t insert_some(struct block_cache *c, const struct block_fill *f, uint32_t first,
+                            uint32_t count, struct block_frame **back, struct block_frame **pins,
+                            uint32_t want)
 {
+    const uint64_t block = f->block + first;
     struct block_frame **slot = slot_make(c, block);
-    struct block_frame *there;
+    uint32_t unused = 0;
 
     if (slot == NULL) {
-        block_cache_give(c, &f, 1);
-        return -ENOMEM;
+        __builtin_memcpy(back, &f->frames[first], count * sizeof(*back));
+        return count;
     }
     spin_lock(shard_of(c, block));
-    there = *slot;
-    if (there == NULL) {
-        f->hot = false;
-        f->pins = 0;
-        __atomic_store_n(&f->block, block, __ATOMIC_RELAXED);
-        __atomic_store_n(slot, f, __ATOMIC_RELAXED);
-        there = f;
+    for (uint32_t i = 0; i < count; i++) {
+        struct block_frame *frame = f->frames[first + i];
+
+        if (frame_in(&slot[i]) == NULL) {
+            frame->once = f->once && slot[i] != &g_seen;
+            frame->hot = false;
+            frame->pins = 0;
+            __atomic_store_n(&frame->block, block + i, __ATOMIC_RELAXED);
+            __atomic_store_n(&slot[i], frame, __ATOMIC_RELAXED);
+        } else {
+            back[unused++] = frame;
+        }
+        if (i < want) {
+            pins[i] = slot[i];
+            pins[i]->pins++;
+        }
     }
-    there->pins++;
     spin_unlock(shard_of(c, block));
-    if (there != f) {
-        block_cache_give(c, &f, 1);
+    return unused;
+}
+
+int block_cache_insert(struct block_cache *c, const struct block_fill *f, struct block_frame **ret,
+                       uint32_t want)
+{
+    struct block_frame *back[BLOCK_FILL_MAX];
+    uint32_t pinned = together(f->block, MIN(want, f->count));
+    uint32_t unused = 0;
+    uint32_t part;
+
+    ret[0] = NULL;
+    for (uint32_t i = 0; i < f->count; i += part) {
+        part = together(f->block + i, f->count - i);
+        unused += insert_some(c, f, i, part, back + unused, ret, i == 0 ? pinned : 0);
     }
-    *ret = there;
-    return 0;
+    block_cache_give(c, back, unused);
+    return ret[0] == NULL ? -ENOMEM : (int)pinned;
 }
 
 uint64_t block_cache_bytes(struct block_cache *c)

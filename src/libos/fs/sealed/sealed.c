@@ -332,6 +332,7 @@ void sealed_stats(struct superblock *sb, struct sealed_stats *ret)
         .opened = __atomic_load_n(&s->opened, __ATOMIC_RELAXED),
         .faults = __atomic_load_n(&s->faults, __ATOMIC_RELAXED),
         .evicted = __atomic_load_n(&s->cache.evicted, __ATOMIC_RELAXED),
+        .passed = __atomic_load_n(&s->cache.passed, __ATOMIC_RELAXED),
         .bytes = block_cache_bytes(&s->cache),
     };
 }

@@ -33,6 +33,7 @@ struct sealed_stats {
     uint64_t opened;  /* blocks decrypted */
     uint64_t faults;  /* changed bytes found */
     uint64_t evicted; /* blocks dropped for others */
+    uint64_t passed;  /* blocks that went with the one reader they were opened for */
     uint64_t bytes;   /* of the cache now */
 };
 void sealed_stats(struct superblock *sb, struct sealed_stats *ret);

@@ -7,12 +7,26 @@
 
 #define WINDOW_FIRST 4u
 
+/* Frames whose blocks were there for this reader alone, on their way back. */
+struct finished {
+    struct block_frame *frames[BLOCK_FILL_MAX + BLOCK_PINS_MAX];
+    uint32_t count;
+};
+
+static void give_back(struct sealed_store *s, struct finished *d)
+{
+    block_cache_give(&s->cache, d->frames, d->count);
+    d->count = 0;
+}
+
 /*
- * How many blocks to open from `block` on: what the caller asked for at least; more, doubling,
- * while reads go on where the last one ended. Races between readers of one file only make the guess
- * worse.
+ * How many blocks to open from `block` on, of a run of `run`: what the caller asked for at least;
+ * more, doubling, while reads go on where the last one ended. Races between readers of one file
+ * only make the guess worse. So much at once that it looks like a file read from end to end, or a
+ * part of it that is mapped, need not stay.
  */
-static uint32_t plan_ahead(struct sealed_inode *si, uint64_t block, uint64_t wanted, uint64_t run)
+static struct store_plan plan_ahead(struct sealed_inode *si, uint64_t block, uint64_t wanted,
+                                    uint64_t run)
 {
     uint32_t window = __atomic_load_n(&si->window, __ATOMIC_RELAXED);
 
@@ -22,45 +36,84 @@ static uint32_t plan_ahead(struct sealed_inode *si, uint64_t block, uint64_t wan
         window = MIN(MAX(2 * window, WINDOW_FIRST), BLOCK_FILL_MAX);
     }
     __atomic_store_n(&si->window, window, __ATOMIC_RELAXED);
-    return (uint32_t)MIN(MAX(wanted, (uint64_t)window), MIN(run, (uint64_t)BLOCK_FILL_MAX));
+    wanted = MIN(MAX(wanted, (uint64_t)window), (uint64_t)BLOCK_FILL_MAX);
+    return (struct store_plan){
+        .block = block,
+        .ahead = (uint32_t)MIN(wanted, run),
+        .once = wanted == BLOCK_FILL_MAX,
+    };
 }
 
-/* Copies bytes of one contiguous piece of the image that lie in one block. */
-static int64_t put_block(struct sealed_inode *si, struct iter *to, const struct erofs_extent *x)
+static uint64_t blocks_of(uint64_t within, uint64_t size)
+{
+    return (within + size + SEALED_BLOCK_SIZE - 1) / SEALED_BLOCK_SIZE;
+}
+
+/* Pins the first blocks of a piece, as many as are easily had of what is wanted: how many. */
+static int get_blocks(struct sealed_inode *si, const struct erofs_extent *x, uint64_t want,
+                      struct finished *d, struct block_frame **ret)
 {
     struct sealed_super *s = sealed_super_of(&si->inode);
     const uint64_t block = x->image / SEALED_BLOCK_SIZE;
     const uint64_t within = x->image % SEALED_BLOCK_SIZE;
-    const uint64_t want = MIN(x->length, to->left);
-    const size_t n = (size_t)MIN(want, SEALED_BLOCK_SIZE - within);
-    struct block_frame *f = block_cache_pin(&s->store.cache, block);
-    size_t copied;
-    int r = 0;
+    const uint64_t wanted = blocks_of(within, want);
+    const uint32_t most = (uint32_t)MIN(wanted, (uint64_t)BLOCK_PINS_MAX);
+    struct store_plan plan;
+    int r = (int)block_cache_pin(&s->store.cache, block, ret, most);
 
-    if (f == NULL) {
-        r = store_pin(&s->store, block,
-                      plan_ahead(si, block,
-                                 (within + want + SEALED_BLOCK_SIZE - 1) / SEALED_BLOCK_SIZE,
-                                 (within + x->length + SEALED_BLOCK_SIZE - 1) / SEALED_BLOCK_SIZE),
-                      &f);
-        if (r < 0) {
-            return sealed_error(s, &si->e, r);
-        }
+    if (r > 0) {
+        return r;
     }
-    __atomic_store_n(&si->next_block, block + 1, __ATOMIC_RELAXED);
-    copied = iter_put(to, f->data + within, n);
-    block_cache_unpin(&s->store.cache, f);
-    return copied == n ? (int64_t)n : copied == 0 ? -EFAULT : (int64_t)copied;
+    give_back(&s->store, d); /* they are the next to be filled, and the processor still has them */
+    plan = plan_ahead(si, block, wanted, blocks_of(within, x->length));
+    r = store_pin(&s->store, &plan, ret, most);
+    return r < 0 ? sealed_error(s, &si->e, r) : r;
+}
+
+/* Copies bytes of one contiguous piece of the image out of the blocks that are pinned. */
+static int64_t put_blocks(struct sealed_inode *si, struct iter *to, const struct erofs_extent *x,
+                          struct finished *d)
+{
+    struct sealed_store *s = &sealed_super_of(&si->inode)->store;
+    const uint64_t want = MIN(x->length, to->left);
+    struct block_frame *f[BLOCK_PINS_MAX];
+    uint64_t within = x->image % SEALED_BLOCK_SIZE;
+    uint32_t finished = 0;
+    uint64_t done = 0;
+    int r = get_blocks(si, x, want, d, f);
+
+    if (r < 0) {
+        return r;
+    }
+    __atomic_store_n(&si->next_block, x->image / SEALED_BLOCK_SIZE + (uint32_t)r, __ATOMIC_RELAXED);
+    for (uint32_t i = 0; i < (uint32_t)r; i++) {
+        const size_t n = (size_t)MIN(want - done, SEALED_BLOCK_SIZE - within);
+        const size_t copied = iter_put(to, f[i]->data + within, n);
+
+        done += copied;
+        if (copied < n) {
+            break;
+        }
+        finished += within + n == SEALED_BLOCK_SIZE || done == x->length ? 1 : 0;
+        within = 0;
+    }
+    d->count += block_cache_unpin(&s->cache, f, (uint32_t)r, finished, &d->frames[d->count]);
+    if (d->count > ARRAY_COUNT(d->frames) - BLOCK_PINS_MAX) {
+        give_back(s, d);
+    }
+    return done == 0 ? -EFAULT : (int64_t)done;
 }
 
 int64_t sealed_read(struct inode *inode, struct iter *to, uint64_t offset)
 {
     struct sealed_inode *si = sealed_of(inode);
     struct sealed_super *s = sealed_super_of(inode);
+    struct finished d;
     struct erofs_extent x = {0};
     int64_t done = 0;
     int64_t n = 0;
 
+    d.count = 0;
     while (to->left > 0) {
         if (x.length == 0) {
             n = sealed_error(s, &si->e, erofs_map(&s->erofs, &si->e, offset, &x));
@@ -74,7 +127,7 @@ int64_t sealed_read(struct inode *inode, struct iter *to, uint64_t offset)
 
             n = zeroed == 0 ? -EFAULT : (int64_t)zeroed;
         } else {
-            n = put_block(si, to, &x);
+            n = put_blocks(si, to, &x, &d);
         }
         if (n <= 0) {
             break;
@@ -84,6 +137,7 @@ int64_t sealed_read(struct inode *inode, struct iter *to, uint64_t offset)
         x.length -= (uint64_t)n;
         x.image += (uint64_t)n;
     }
+    give_back(&s->store, &d);
     return done > 0 ? done : MIN(n, (int64_t)0);
 }
 

@@ -55,9 +55,14 @@ static inline struct sealed_super *sealed_super_of(const struct inode *inode)
 
 [[nodiscard]] int store_open(struct sealed_store *s, const struct sealed_options *o);
 void store_close(struct sealed_store *s);
-/* The opened block with a pin on it; `ahead` blocks from it on may be opened at once. */
-[[nodiscard]] int store_pin(struct sealed_store *s, uint64_t block, uint32_t ahead,
-                            struct block_frame **ret);
+struct store_plan {
+    uint64_t block; /* the one that is wanted and not in the cache */
+    uint32_t ahead; /* blocks from it on that may be opened at once, at least 1 */
+    bool once;      /* what is opened need not stay (block_cache.h) */
+};
+/* Opens blocks. The first ones come back pinned, up to `want` (block_cache_insert): how many. */
+[[nodiscard]] int store_pin(struct sealed_store *s, const struct store_plan *plan,
+                            struct block_frame **ret, uint32_t want);
 extern const struct erofs_io store_erofs_io; /* ctx: struct sealed_store */
 /* One line about something found wrong at a byte of the file. */
 void store_report(struct sealed_store *s, uint64_t offset, const char *what);

@@ -18,9 +18,14 @@
 #include "libos/mm/kmem.h"
 
 /* Tag and tree pages kept: all of a 1 GiB image; a larger one verifies some again. */
-#define PAGES_MAX  1280u
+#define PAGES_MAX    1280u
 /* Lines of the log a broken image may fill. */
-#define LOGGED_MAX 64u
+#define LOGGED_MAX   64u
+/* Blocks copied, then opened: few enough for the first-level cache to hold them in between. */
+#define OPEN_BATCH   8u
+#define CACHE_LINE   64u
+/* What Linux maps of a file at one fault. */
+#define FAULT_AROUND ((uint64_t)64 << 10)
 
 void store_report(struct sealed_store *s, uint64_t offset, const char *what)
 {
@@ -169,97 +174,141 @@ static int get_tags(struct sealed_store *s, uint64_t block, uint32_t count,
     return -EIO;
 }
 
+/*
+ * Asks for a block that will be copied soon. A hint to the processor, which drops it where the
+ * host's page table has nothing yet; so the first block of what the host maps at one fault is
+ * touched in earnest: that fault is due anyway, and it comes early enough for the others.
+ */
+static void prefetch(const struct sealed_store *s, uint64_t block)
+{
+    const uint64_t offset = seal_block_offset(block);
+    uint64_t ignored;
+
+    if (offset + SEALED_BLOCK_SIZE > s->map_size) {
+        return;
+    }
+    if (offset % FAULT_AROUND == 0) {
+        (void)sealed_raw_copy(&ignored, s->map + offset, sizeof(ignored));
+    }
+    for (uint64_t i = 0; i < SEALED_BLOCK_SIZE; i += CACHE_LINE) {
+        __builtin_prefetch(s->map + offset + i, /*rw=*/0, /*locality=*/3);
+    }
+}
+
+/* One batch: copies `count` blocks, then opens them. How many from the first on are good. */
+static uint32_t open_batch(struct sealed_store *s, const struct block_fill *f,
+                           uint8_t (*tags)[SEALED_TAG_SIZE], uint32_t first, uint32_t count,
+                           uint32_t *ret_copied)
+{
+    uint32_t copied = 0;
+    uint32_t good = 0;
+
+    while (copied < count && read_map(s, seal_block_offset(f->block + first + copied),
+                                      f->frames[first + copied]->data, SEALED_BLOCK_SIZE) == 0) {
+        copied++;
+    }
+    for (; good < copied; good++) {
+        const uint32_t i = first + good;
+
+        if (f->once || i + OPEN_BATCH < f->count) {
+            prefetch(s, f->block + i + OPEN_BATCH);
+        }
+        if (seal_decrypt_block(&s->reader, f->block + i, tags[i], f->frames[i]->data) < 0) {
+            break;
+        }
+    }
+    *ret_copied = first + copied;
+    return good;
+}
+
 /* Copies and opens blocks into frames; how many from the first on are good. */
-static uint32_t open_blocks(struct sealed_store *s, uint64_t block, uint32_t count,
-                            uint8_t (*tags)[SEALED_TAG_SIZE], struct block_frame *const *frames)
+static uint32_t open_blocks(struct sealed_store *s, const struct block_fill *f,
+                            uint8_t (*tags)[SEALED_TAG_SIZE])
 {
     enum seal_fault fault = SEAL_FAULT_NONE;
     struct simd_state simd;
     uint32_t copied = 0;
     uint32_t good = 0;
 
-    while (copied < count && read_map(s, seal_block_offset(block + copied), frames[copied]->data,
-                                      SEALED_BLOCK_SIZE) == 0) {
-        copied++;
-    }
     simd_begin(&simd);
-    while (good < copied &&
-           seal_decrypt_block(&s->reader, block + good, tags[good], frames[good]->data) == 0) {
-        good++;
+    while (good == copied && good < f->count) {
+        const uint32_t n = MIN(f->count - good, OPEN_BATCH);
+        const uint32_t got = open_batch(s, f, tags, good, n, &copied);
+
+        good += got;
+        if (got < n) {
+            break;
+        }
     }
     simd_end(&simd);
     /* Ciphertext that was never opened does not stay around as if it were data. */
     for (uint32_t i = good; i < copied; i++) {
-        __builtin_memset(frames[i]->data, 0, SEALED_BLOCK_SIZE);
+        __builtin_memset(f->frames[i]->data, 0, SEALED_BLOCK_SIZE);
     }
     (void)__atomic_add_fetch(&s->opened, good, __ATOMIC_RELAXED);
     if (good == 0) {
         fault = copied == 0 ? SEAL_FAULT_IO : SEAL_FAULT_BLOCK;
-        store_report(s, seal_block_offset(block), seal_fault_text(fault));
+        store_report(s, seal_block_offset(f->block), seal_fault_text(fault));
     }
     return good;
 }
 
-/* Opens up to `count` blocks from `block` on into the cache. The first is asked for; the others
- * are a guess, and one that cannot be opened is left for who really wants it. */
-static int fill(struct sealed_store *s, uint64_t block, uint32_t count, struct block_frame **ret)
+/* Opens blocks into the cache. The first is asked for; the others are a guess, and one that cannot
+ * be opened is left for who really wants it. */
+static int fill(struct sealed_store *s, struct block_fill *f, struct block_frame **ret,
+                uint32_t want)
 {
-    struct block_frame *frames[BLOCK_FILL_MAX];
     uint8_t tags[BLOCK_FILL_MAX][SEALED_TAG_SIZE];
-    struct block_frame *f;
-    uint32_t good;
-    int r = get_tags(s, block, count, tags);
-    int have;
+    uint32_t have;
+    int r = get_tags(s, f->block, f->count, tags);
 
     if (r < 0) {
         return r;
     }
-    have = block_cache_take(&s->cache, frames, (uint32_t)r);
-    if (have < 0) {
-        return have;
+    r = block_cache_take(&s->cache, f->frames, (uint32_t)r);
+    if (r < 0) {
+        return r;
     }
-    good = open_blocks(s, block, (uint32_t)have, tags, frames);
-    block_cache_give(&s->cache, frames + good, (uint32_t)have - good);
-    if (good == 0) {
-        return -EIO;
-    }
-    r = block_cache_insert(&s->cache, block, frames[0], ret);
-    for (uint32_t i = 1; i < good; i++) {
-        if (block_cache_insert(&s->cache, block + i, frames[i], &f) == 0) {
-            block_cache_unpin(&s->cache, f);
-        }
-    }
-    return r;
+    have = (uint32_t)r;
+    f->count = have;
+    f->count = open_blocks(s, f, tags);
+    block_cache_give(&s->cache, f->frames + f->count, have - f->count);
+    return f->count == 0 ? -EIO : block_cache_insert(&s->cache, f, ret, want);
 }
 
-int store_pin(struct sealed_store *s, uint64_t block, uint32_t ahead, struct block_frame **ret)
+int store_pin(struct sealed_store *s, const struct store_plan *plan, struct block_frame **ret,
+              uint32_t want)
 {
-    struct block_frame *f = block_cache_pin(&s->cache, block);
-    uint64_t count = s->reader.geometry.block_count;
-    uint32_t n = 1;
+    const uint64_t end = s->reader.geometry.block_count;
+    const uint32_t ahead = MIN(plan->ahead, BLOCK_FILL_MAX);
+    struct block_fill f;
 
-    if (likely(f != NULL)) {
-        *ret = f;
-        return 0;
+    f.block = plan->block;
+    f.once = plan->once;
+    f.count = 1;
+    while (f.count < ahead && f.block + f.count < end &&
+           !block_cache_has(&s->cache, f.block + f.count)) {
+        f.count++;
     }
-    ahead = MIN(ahead, BLOCK_FILL_MAX);
-    while (n < ahead && block + n < count && !block_cache_has(&s->cache, block + n)) {
-        n++;
-    }
-    return fill(s, block, n, ret);
+    return fill(s, &f, ret, want);
 }
 
 /* ---- for the EROFS reader ---- */
 
 static int io_get(void *ctx, uint64_t block, const uint8_t **ret)
 {
+    struct sealed_store *s = ctx;
     struct block_frame *f;
-    int r = store_pin(ctx, block, 1, &f);
+    int r = (int)block_cache_pin(&s->cache, block, &f, 1);
 
     if (r == 0) {
-        *ret = f->data;
+        r = store_pin(s, &(struct store_plan){.block = block, .ahead = 1}, &f, 1);
     }
-    return r;
+    if (r < 0) {
+        return r;
+    }
+    *ret = f->data;
+    return 0;
 }
 
 static void io_put(void *ctx, uint64_t block, const uint8_t *data)
