@@ -502,6 +502,7 @@ void home_start(void)
     family_serve(FAMILY_OP_drop, serve_drop);
     home_data_start();
     home_names_start();
+    home_object_start();
     home_sock_start();
     family_on_member_gone(member_gone);
 }

@@ -40,9 +40,10 @@ void home_disarm(uint32_t member, uint32_t handle);
 /* The attributes of an inode, with a grant. */
 [[nodiscard]] int home_attr(struct family_request *q, struct inode *inode, bool grant);
 
-/* home_names.c, home_data.c, home_sock.c */
+/* home_names.c, home_data.c, home_object.c, home_sock.c */
 void home_names_start(void);
 void home_data_start(void);
+void home_object_start(void);
 void home_sock_start(void);
 
 /* A request's fixed part. */

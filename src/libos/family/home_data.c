@@ -11,6 +11,7 @@
 #include "libos/fs/locks.h"
 #include "libos/fs/pipe.h"
 #include "libos/fs/poll.h"
+#include "libos/fs/shared.h"
 #include "libos/fs/xattr.h"
 #include "libos/mm/kmem.h"
 #include "libos/net/socket.h"
@@ -136,10 +137,25 @@ static int64_t serve_file_seek(struct family_request *q)
     return r;
 }
 
+/* What becomes ready by time alone nobody here will tell: whoever asked looks again by then. */
+struct until_table {
+    struct poll_table pt;
+    uint64_t until;
+};
+
+static void take_until(struct poll_table *pt, uint64_t deadline)
+{
+    struct until_table *t = container_of(pt, struct until_table, pt);
+
+    t->until = MIN(t->until, deadline);
+}
+
 static int64_t serve_file_poll(struct family_request *q)
 {
+    struct until_table t = {.pt.until = take_until, .until = WAIT_FOREVER};
     _cleanup_file_ struct file *f = NULL;
     struct wire_file_word w;
+    uint32_t events;
 
     if (HOME_TAKE(q, &w) < 0) {
         return -EBADMSG;
@@ -155,7 +171,12 @@ static int64_t serve_file_poll(struct family_request *q)
             return r;
         }
     }
-    return file_poll(f, NULL);
+    events = file_poll(f, &t.pt);
+    if (t.until != WAIT_FOREVER) {
+        __builtin_memcpy(q->answer, &t.until, sizeof(t.until));
+        q->answer_size = sizeof(t.until);
+    }
+    return events;
 }
 
 #define SHARED_FLAGS ((uint32_t)(O_APPEND | O_NONBLOCK | O_NOATIME | O_DIRECT))
@@ -196,7 +217,7 @@ static int64_t serve_file_pending(struct family_request *q)
     if (f == NULL) {
         return -EBADF;
     }
-    return pipe_of(f) != NULL ? (int64_t)pipe_pending(pipe_of(f)) : -ENOTTY;
+    return pipe_of(f) != NULL ? (int64_t)pipe_pending(pipe_of(f)) : inotify_pending(f);
 }
 
 static int64_t serve_file_writers(struct family_request *q)

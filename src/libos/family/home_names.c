@@ -41,7 +41,7 @@ int home_attr(struct family_request *q, struct inode *inode, bool grant)
         return r;
     }
     a.inode_flags = inode->flags;
-    a.sb_flags = inode->sb->flags;
+    a.sb_flags = inode->sb->flags | (notify_active() ? WIRE_SB_NOTIFY : 0);
     a.seals = inode->seals;
     if (overlay_is(inode->sb) && overlay_untouched(inode) != NULL) {
         a.lower_ino = overlay_untouched(inode)->ino;
@@ -594,10 +594,7 @@ static int64_t serve_setattr(struct family_request *q)
         .mtime = {.sec = w.mtime_sec, .nsec = w.mtime_nsec},
     };
     r = inode_setattr(inode, &attr);
-    if (r == 0 && notify_active()) {
-        notify_inode(inode, (attr.valid & ATTR_SIZE) != 0 ? IN_MODIFY : IN_ATTRIB);
-    }
-    return r < 0 ? r : home_attr(q, inode, /*grant=*/false);
+    return r < 0 ? r : home_attr(q, inode, /*grant=*/false); /* the member tells inotify */
 }
 
 static int64_t serve_statfs(struct family_request *q)

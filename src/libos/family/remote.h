@@ -46,6 +46,7 @@ uint32_t remote_file_handle(const struct file *f);
 struct remote_wait {
     struct remote_wait *next;
     uint32_t handle;
+    bool timed; /* the owner's answer to poll may say when to look again */
     struct waitq waiters;
 };
 void remote_wait_add(struct remote_wait *w, uint32_t handle);
@@ -55,6 +56,20 @@ void remote_drop(uint32_t handle);
 /* A file of this process's with its position at the owner's from now on (or one that is there
  * already): its handle. -EOPNOTSUPP: it is not the family's to share. */
 [[nodiscard]] int remote_share_file(struct file *f, uint32_t *ret);
+/* An object of this process's (fs/shared.h) moves to the owner; it is in nobody's hands now. */
+[[nodiscard]] int remote_object_move(struct file *f);
+/* On remote files of any kind: -EINVAL when it is another. */
+struct itimerspec64;
+[[nodiscard]] int remote_timer_set(struct file *f, int flags, uint64_t value, uint64_t interval,
+                                   struct itimerspec64 *ret_old);
+[[nodiscard]] int remote_timer_get(struct file *f, struct itimerspec64 *ret);
+[[nodiscard]] int remote_inotify_watch(struct file *f, struct inode *inode, uint32_t mask);
+[[nodiscard]] int remote_inotify_unwatch(struct file *f, int32_t wd);
+/* Somebody of the family uses inotify, as far as the owner's last answers said. */
+bool remote_notify_wanted(void);
+void remote_notify_hint(bool wanted);
+/* What happened here to an object of the owner's that the owner does not see: opened, read … */
+void remote_notify(const struct path *p, uint32_t mask);
 /* The file system of that number, as seen from here; NULL: none. */
 struct superblock *remote_super_of_dev(uint64_t dev);
 /* The inode of a grant that came with its attributes. */

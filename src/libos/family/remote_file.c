@@ -141,7 +141,12 @@ static int64_t transfer_waiting(struct io *io)
         if (n != -EAGAIN) {
             break;
         }
-        if (thread_wait(WAIT_FOREVER) < 0) {
+        if (r->timed) {
+            n = file_wait(io->f, EV_IN, WAIT_FOREVER);
+            if (n < 0) {
+                break;
+            }
+        } else if (thread_wait(WAIT_FOREVER) < 0) {
             n = -ERESTARTSYS;
             break;
         }
@@ -228,10 +233,15 @@ static uint32_t remote_poll(struct file *f, struct poll_table *pt)
 {
     struct remote_wait *r = wait_of(f);
     const struct wire_file_word w = {.handle = r->handle, .word = pt == NULL ? 0 : WIRE_ARM};
+    uint64_t until;
+    size_t size;
     int64_t n;
 
     poll_queue(pt, &r->waiters);
-    n = remote_ask(FAMILY_OP_file_poll, &w, sizeof(w), NULL, 0, NULL);
+    n = remote_ask(FAMILY_OP_file_poll, &w, sizeof(w), &until, sizeof(until), &size);
+    if (n >= 0 && size == sizeof(until)) {
+        poll_until(pt, until);
+    }
     return n < 0 ? EV_ERR : (uint32_t)n;
 }
 
@@ -301,6 +311,7 @@ int remote_file_turn(struct file *f, uint32_t handle)
     if (w == NULL) {
         return -ENOMEM;
     }
+    w->timed = f->ops->timed;
     remote_wait_add(w, handle);
     f->ops = &g_remote_file_ops;
     f->priv = w;

@@ -65,6 +65,7 @@ static void take_attr(struct inode *inode, const struct wire_attr *a)
     inode->flags = (a->inode_flags & ~INODE_VOLATILE) |
                    (S_ISDIR(a->mode) && !rinode_untouched(rinode_of(inode)) ? INODE_VOLATILE : 0);
     inode->seals = a->seals;
+    remote_notify_hint((a->sb_flags & WIRE_SB_NOTIFY) != 0);
     inode->rdev = a->rdev;
     inode->size = a->size;
     inode->blocks = a->blocks;

@@ -15,6 +15,7 @@
 #include "libos/family/home.h"
 #include "libos/family/remote.h"
 #include "libos/family/rpc.h"
+#include "libos/fs/epoll.h"
 #include "libos/fs/fd_table.h"
 #include "libos/fs/fs_context.h"
 #include "libos/fs/memfs/memfs.h"
@@ -112,11 +113,15 @@ static int nothing_to_do(struct dentry *d, void *arg)
     return 0;
 }
 
-/* A regular file opened here: its position moves to the owner, so that the child shares it. */
-static int move_position(struct file *f, void *arg)
+/* A regular file opened here: its position moves to the owner, so that the child shares it. So does
+ * an object without a name. */
+static int move_to_owner(struct file *f, void *arg)
 {
     uint32_t handle;
 
+    if (f->ops->pack != NULL) {
+        return remote_object_move(f);
+    }
     return is_shared(f) && remote_sock_handle(f) == 0 && !remote_is_file(f) &&
                    remote_is_super(f->inode->sb)
                ? remote_share_file(f, &handle)
@@ -134,8 +139,11 @@ int share_begin(const struct process *p, uint32_t member)
         return walk_all(p, &w);
     }
     w.dentry = nothing_to_do;
-    w.file = move_position;
+    w.file = move_to_owner;
     r = walk_all(p, &w);
+    if (r == 0) {
+        epoll_files_turned();
+    }
     return r < 0 ? r : (int)remote_ask(FAMILY_OP_clone, &member, sizeof(member), NULL, 0, NULL);
 }
 
@@ -249,6 +257,7 @@ int share_join(const struct process *p)
         mount_for_each_writable(turn_mount, t);
         mount_for_each_writable(sync_mount, &r);
         ns_unlock();
+        epoll_files_turned();
         dcache_shrink(NULL); /* what is not in use is asked for again, at the owner's */
     }
     kfree(t);

@@ -106,6 +106,9 @@ struct wire_entry { /* and the name */
     uint8_t name_size;
 } _packed_;
 
+/* Beside the flags of a file system in wire_attr.sb_flags: somebody uses inotify. */
+#define WIRE_SB_NOTIFY 0x80000000u
+
 struct wire_setattr {
     uint32_t handle;
     uint32_t valid;
@@ -200,6 +203,24 @@ struct wire_passed {
 struct wire_touched {
     uint64_t dev, ino, value;
 };
+
+struct wire_timer { /* answers: struct itimerspec64 */
+    uint32_t handle;
+    uint32_t flags; /* TFD_TIMER_* */
+    uint64_t value, interval;
+} _packed_;
+
+struct wire_watch {
+    uint32_t handle; /* of the inotify */
+    uint32_t inode;  /* 0: one that is not the family's */
+    uint32_t mask;
+} _packed_;
+
+struct wire_notify { /* and the name */
+    uint32_t dir;    /* 0: it has no name */
+    uint32_t inode;
+    uint32_t mask;
+} _packed_;
 
 struct wire_ready { /* event */
     uint32_t handle;

@@ -19,6 +19,7 @@
  * application a call that returns EAGAIN.
  */
 
+#include "libos/family/remote.h"
 #include "libos/fs/epoll_internal.h"
 #include "libos/host/host.h"
 #include "libos/libos.h"
@@ -96,6 +97,7 @@ static void item_until(struct poll_table *pt, uint64_t deadline)
     struct item *it = container_of(pt, struct item_table, pt)->it;
 
     it->until = MIN(it->until, deadline);
+    it->ep->next_timer = MIN(it->ep->next_timer, deadline);
 }
 
 /* What holds now for an item; `attach` registers its queues as well. */
@@ -473,7 +475,15 @@ uint32_t epoll_item_count(const struct file *f)
 uint64_t epoll_check_timers(struct epoll *ep)
 {
     uint64_t next = WAIT_FOREVER;
-    uint64_t now = 0;
+    uint64_t now;
+
+    if (ep->next_timer == WAIT_FOREVER) {
+        return WAIT_FOREVER;
+    }
+    now = clock_monotonic();
+    if (now < ep->next_timer) {
+        return ep->next_timer;
+    }
 
     list_for_each (n, &ep->items) {
         struct item *it = list_entry(n, struct item, node);
@@ -481,7 +491,6 @@ uint64_t epoll_check_timers(struct epoll *ep)
         if (it->until == WAIT_FOREVER) {
             continue;
         }
-        now = now == 0 ? clock_monotonic() : now;
         if (it->until <= now) {
             if (epoll_item_poll(it, /*attach=*/false) != 0) {
                 epoll_item_ready(it);
@@ -489,6 +498,7 @@ uint64_t epoll_check_timers(struct epoll *ep)
         }
         next = MIN(next, it->until);
     }
+    ep->next_timer = next;
     return next;
 }
 
@@ -499,11 +509,7 @@ static uint32_t epoll_poll(struct file *f, struct poll_table *pt)
 
     poll_queue(pt, &ep->waiters);
     mutex_lock(&ep->lock);
-    uint64_t timer = epoll_check_timers(ep);
-
-    if (timer != WAIT_FOREVER) {
-        poll_until(pt, timer);
-    }
+    (void)epoll_check_timers(ep);
     list_for_each (n, &ep->items) {
         struct item *it = list_entry(n, struct item, node);
 
@@ -511,6 +517,11 @@ static uint32_t epoll_poll(struct file *f, struct poll_table *pt)
             ev = EV_READ;
             break;
         }
+    }
+    const uint64_t timer = epoll_check_timers(ep); /* looking can have found one */
+
+    if (timer != WAIT_FOREVER) {
+        poll_until(pt, timer);
     }
     mutex_unlock(&ep->lock);
     return ev;
@@ -579,6 +590,7 @@ int epoll_create_file(struct file **ret)
     waitq_init(&ep->waiters);
     ep->host_fd = -1;
     ep->leader_wake_fd = -1;
+    ep->next_timer = WAIT_FOREVER;
     int r = file_anonymous(&g_epoll_ops, 0, O_RDWR, FILE_READ | FILE_WRITE | FILE_STREAM, ep, ret);
 
     if (r < 0) {
@@ -627,6 +639,33 @@ void epoll_fork_prepare(void)
         mutex_unlock(&ep->lock);
     }
     mutex_unlock(&g_close_lock);
+}
+
+static void attach_again(struct item *it)
+{
+    for (uint32_t i = 0; i < it->queue_count; i++) {
+        waitq_remove(&it->waiters[i]);
+    }
+    it->queue_count = 0;
+    if (epoll_item_poll(it, /*attach=*/true) != 0) {
+        epoll_item_ready(it);
+        waitq_wake_all(&it->ep->waiters, EV_READ);
+    }
+}
+
+void epoll_files_turned(void)
+{
+    list_for_each (n, &g_all) {
+        struct epoll *ep = list_entry(n, struct epoll, all_node);
+
+        list_for_each (m, &ep->items) {
+            struct item *it = list_entry(m, struct item, node);
+
+            if (remote_is_file(it->file) || remote_sock_handle(it->file) != 0) {
+                attach_again(it);
+            }
+        }
+    }
 }
 
 static void mirror_again(struct epoll *ep)

@@ -25,5 +25,8 @@ uint32_t epoll_item_count(const struct file *f);
 /* In a child of fork: the host's epolls are shared with the parent, whose items they hold. Each
  * epoll gets one of its own; what the two processes change from here on the other does not see. */
 void epoll_after_fork(void);
+/* Some files have become remote ones (family/share.c): their items wait for those from now on. What
+ * is ready then is told of, which can be once too often for EPOLLET. Nobody else runs. */
+void epoll_files_turned(void);
 /* In the parent before the copy: streams are about to be shared with the child. */
 void epoll_fork_prepare(void);

@@ -30,6 +30,7 @@ struct epoll {
     int host_fd;            /* the mirror; -1: none */
     int32_t leader_wake_fd; /* registered in the mirror; -1: none */
     int32_t leader_tid;     /* whose it is: a descriptor number alone may be used again */
+    uint64_t next_timer;    /* no timer among the items is due before; lock */
     uint32_t unasked;       /* waits served from inside since the host was last asked */
     int32_t owner;          /* tid; 0: none yet */
     bool no_reads;          /* not one thread alone */

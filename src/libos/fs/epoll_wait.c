@@ -237,6 +237,7 @@ static int wait_locked(struct epoll *ep, struct epoll_event *out, int max, uint6
             asked = true;
             continue;
         }
+        timer = epoll_check_timers(ep); /* one may have been set meanwhile */
         int r = sleep_once(ep, MIN(deadline, timer), max);
 
         asked = true;

@@ -5,6 +5,7 @@
 
 #include "libos/fs/fd_table.h"
 #include "libos/fs/poll.h"
+#include "libos/fs/shared.h"
 #include "libos/lib/strbuf.h"
 #include "libos/mm/kmem.h"
 #include "libos/sys/syscall.h"
@@ -111,6 +112,15 @@ static void eventfd_fdinfo(struct file *f, struct strbuf *out)
     strbuf_printf(out, "eventfd-count: %16lx\n", e->count);
 }
 
+static void eventfd_pack(struct file *f, struct shared_state *ret)
+{
+    const struct eventfd *e = f->priv;
+
+    ret->kind = SHARED_EVENTFD;
+    ret->words[0] = e->count;
+    ret->words[1] = e->semaphore;
+}
+
 static void eventfd_release(struct file *f)
 {
     kfree(f->priv);
@@ -123,30 +133,43 @@ static const struct file_ops g_eventfd_ops = {
     .write = eventfd_write,
     .poll = eventfd_poll,
     .seek = file_seek_nothing,
+    .pack = eventfd_pack,
     .fdinfo = eventfd_fdinfo,
     .release = eventfd_release,
 };
 
-static int64_t eventfd_common(uint32_t count, int flags)
+int eventfd_make(const struct shared_state *s, struct file **ret)
 {
-    struct file *f = NULL;
-
-    if ((flags & ~(O_CLOEXEC | O_NONBLOCK | EFD_SEMAPHORE)) != 0) {
-        return -EINVAL;
-    }
     struct eventfd *e = kzalloc(sizeof(*e));
+    int r;
 
     if (e == NULL) {
         return -ENOMEM;
     }
     waitq_init(&e->waiters);
-    e->count = count;
-    e->semaphore = (flags & EFD_SEMAPHORE) != 0;
-    int r = file_anonymous(&g_eventfd_ops, 0, O_RDWR | ((uint32_t)flags & O_NONBLOCK),
-                           FILE_READ | FILE_WRITE | FILE_STREAM, e, &f);
-
+    e->count = MIN(s->words[0], COUNT_MAX);
+    e->semaphore = s->words[1] != 0;
+    r = file_anonymous(&g_eventfd_ops, 0, O_RDWR | s->flags, FILE_READ | FILE_WRITE | FILE_STREAM,
+                       e, ret);
     if (r < 0) {
         kfree(e);
+    }
+    return r;
+}
+
+static int64_t eventfd_common(uint32_t count, int flags)
+{
+    const struct shared_state s = {.kind = SHARED_EVENTFD,
+                                   .flags = (uint32_t)flags & O_NONBLOCK,
+                                   .words = {count, (flags & EFD_SEMAPHORE) != 0}};
+    struct file *f = NULL;
+    int r;
+
+    if ((flags & ~(O_CLOEXEC | O_NONBLOCK | EFD_SEMAPHORE)) != 0) {
+        return -EINVAL;
+    }
+    r = eventfd_make(&s, &f);
+    if (r < 0) {
         return r;
     }
     r = fd_install(f, (flags & O_CLOEXEC) != 0, 0);

@@ -63,7 +63,7 @@ void file_put(struct file *f)
     }
     if (f->inode != NULL && (f->mode & FILE_PATH) == 0) {
         locks_released(f);
-        if (notify_active() && (f->mode & FILE_ANON) == 0) {
+        if (notify_active() && (f->mode & (FILE_ANON | FILE_REMOTE)) == 0) {
             notify_path(&f->path, (f->mode & FILE_WRITE) != 0 ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
         }
     }
@@ -445,7 +445,7 @@ int64_t file_read_iter(struct file *f, struct iter *to, uint64_t *pos, uint32_t 
     to->left = MIN(to->left, (uint64_t)IO_SIZE_MAX);
     int64_t n = f->ops->read(f, to, pos, flags);
 
-    if (n > 0 && notify_active() && (f->mode & FILE_ANON) == 0) {
+    if (n > 0 && notify_active() && (f->mode & (FILE_ANON | FILE_REMOTE)) == 0) {
         notify_path(&f->path, IN_ACCESS);
     }
     return n;
@@ -465,7 +465,7 @@ int64_t file_write_iter(struct file *f, struct iter *from, uint64_t *pos, uint32
     from->left = MIN(from->left, (uint64_t)IO_SIZE_MAX);
     int64_t n = f->ops->write(f, from, pos, flags);
 
-    if (n > 0 && notify_active() && (f->mode & FILE_ANON) == 0) {
+    if (n > 0 && notify_active() && (f->mode & (FILE_ANON | FILE_REMOTE)) == 0) {
         notify_path(&f->path, IN_MODIFY);
     }
     return n;

@@ -11,6 +11,7 @@
 #include "libos/proc/wait.h"
 
 struct poll_table;
+struct shared_state;
 struct strbuf;
 
 #define FILE_READ   0x01u /* may be read */
@@ -26,6 +27,7 @@ struct file_ops {
     const char *name;
     /* One object for a process and its children: after a fork the owner of the family keeps it. */
     bool shared;
+    bool timed; /* its readiness can come by time alone: poll_until */
     /* `pos` is NULL for streams, and where a remote file is to use its own position. `flags`: RWF_*
      * of this call. */
     int64_t (*read)(struct file *f, struct iter *to, uint64_t *pos, uint32_t flags);
@@ -43,7 +45,8 @@ struct file_ops {
      * no such stream. `arrived` takes data over (kmalloc'd, or NULL and -errno). */
     bool (*watch)(struct file *f, int32_t tid);
     void (*arrived)(struct file *f, uint8_t *data, int32_t size);
-    int (*set_flags)(struct file *f, uint32_t flags); /* F_SETFL is about to change them */
+    int (*set_flags)(struct file *f, uint32_t flags);       /* F_SETFL is about to change them */
+    void (*pack)(struct file *f, struct shared_state *ret); /* fs/shared.h; the caller sets flags */
     void (*fdinfo)(struct file *f, struct strbuf *out);
     void (*release)(struct file *f); /* the last reference went */
 };

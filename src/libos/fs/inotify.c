@@ -10,9 +10,12 @@
 
 #include <asm/ioctls.h>
 
+#include "libos/family/remote.h"
+#include "libos/family/rpc.h"
 #include "libos/fs/fd_table.h"
 #include "libos/fs/notify.h"
 #include "libos/fs/poll.h"
+#include "libos/fs/shared.h"
 #include "libos/mm/kmem.h"
 #include "libos/sys/path_arg.h"
 #include "libos/sys/syscall.h"
@@ -33,7 +36,7 @@ struct watch {
     struct list in_inode;
     struct list in_instance;
     struct instance *instance;
-    struct inode *inode; /* a reference */
+    struct inode *inode; /* a reference, or NULL */
     uint32_t mask;
     int32_t wd;
 };
@@ -53,7 +56,8 @@ static uint32_t g_cookie;
 
 bool notify_active(void)
 {
-    return __atomic_load_n(&g_watches, __ATOMIC_RELAXED) != 0;
+    return family_is_member() ? remote_notify_wanted()
+                              : __atomic_load_n(&g_watches, __ATOMIC_RELAXED) != 0;
 }
 
 uint32_t notify_cookie(void)
@@ -163,6 +167,10 @@ void notify_path(const struct path *p, uint32_t mask)
     if (d == NULL || d->inode == NULL) {
         return;
     }
+    if (family_is_member()) {
+        remote_notify(p, mask);
+        return;
+    }
     ns_lock();
     struct inode *inode = inode_get(d->inode);
     uint32_t is_dir = S_ISDIR(inode->mode) ? IN_ISDIR : 0;
@@ -239,7 +247,7 @@ static int64_t inotify_read(struct file *f, struct iter *to, uint64_t *pos, uint
         if (n != 0) {
             return n;
         }
-        if (file_nonblock(f)) {
+        if (file_nonblock(f) || (flags & RWF_NOWAIT) != 0) {
             return -EAGAIN;
         }
         int r = file_wait(f, EV_IN, WAIT_FOREVER);
@@ -258,37 +266,40 @@ static uint32_t inotify_poll(struct file *f, struct poll_table *pt)
     return __atomic_load_n(&in->queued, __ATOMIC_ACQUIRE) > 0 ? EV_READ : 0;
 }
 
-static int64_t inotify_ioctl(struct file *f, uint32_t request, uint64_t arg)
+/* FIONREAD */
+static int32_t pending(struct instance *in)
 {
-    struct instance *in = f->priv;
     int32_t n = 0;
 
-    if (request != FIONREAD) {
-        return -ENOTTY;
-    }
     mutex_lock(&g_mutex);
     list_for_each (it, &in->events) {
         n += (int32_t)(sizeof(struct inotify_event) + list_entry(it, struct event, node)->len);
     }
     mutex_unlock(&g_mutex);
-    return user_put(arg, &n);
+    return n;
+}
+
+static int64_t inotify_ioctl(struct file *f, uint32_t request, uint64_t arg)
+{
+    const int32_t n = request == FIONREAD ? pending(f->priv) : 0;
+
+    return request == FIONREAD ? user_put(arg, &n) : -ENOTTY;
 }
 
 static void inotify_release(struct file *f)
 {
     struct instance *in = f->priv;
+    bool more = true;
 
-    for (;;) {
+    while (more) {
         struct inode *drop = NULL;
 
         mutex_lock(&g_mutex);
-        if (!list_empty(&in->watches)) {
+        more = !list_empty(&in->watches);
+        if (more) {
             drop = unlink_watch(list_entry(in->watches.next, struct watch, in_instance));
         }
         mutex_unlock(&g_mutex);
-        if (drop == NULL) {
-            break;
-        }
         inode_put(drop);
     }
     list_for_each_safe (it, &in->events) {
@@ -297,23 +308,26 @@ static void inotify_release(struct file *f)
     kfree(in);
 }
 
+static void inotify_pack(struct file *f, struct shared_state *ret)
+{
+    ret->kind = SHARED_INOTIFY;
+}
+
 static const struct file_ops g_inotify_ops = {
     .name = "anon_inode:inotify",
+    .shared = true,
     .read = inotify_read,
     .poll = inotify_poll,
     .seek = file_seek_nothing,
     .ioctl = inotify_ioctl,
+    .pack = inotify_pack,
     .release = inotify_release,
 };
 
-static int64_t inotify_init_common(int flags)
+int inotify_make(const struct shared_state *s, struct file **ret)
 {
-    struct file *f = NULL;
-
-    if ((flags & ~(IN_CLOEXEC | IN_NONBLOCK)) != 0) {
-        return -EINVAL;
-    }
     struct instance *in = kzalloc(sizeof(*in));
+    int r;
 
     if (in == NULL) {
         return -ENOMEM;
@@ -322,12 +336,33 @@ static int64_t inotify_init_common(int flags)
     list_init(&in->watches);
     waitq_init(&in->readers);
     in->next_wd = 1;
-    int r = file_anonymous(&g_inotify_ops, 0, O_RDONLY | ((uint32_t)flags & O_NONBLOCK),
-                           FILE_READ | FILE_STREAM, in, &f);
-
+    r = file_anonymous(&g_inotify_ops, 0, O_RDONLY | s->flags, FILE_READ | FILE_STREAM, in, ret);
     if (r < 0) {
         kfree(in);
+    }
+    return r;
+}
+
+static int64_t inotify_init_common(int flags)
+{
+    const struct shared_state s = {.kind = SHARED_INOTIFY, .flags = (uint32_t)flags & O_NONBLOCK};
+    struct file *f = NULL;
+    int r;
+
+    if ((flags & ~(IN_CLOEXEC | IN_NONBLOCK)) != 0) {
+        return -EINVAL;
+    }
+    r = inotify_make(&s, &f);
+    if (r < 0) {
         return r;
+    }
+    if (family_is_member()) {
+        /* What it is to hear of happens at the owner's. */
+        r = remote_object_move(f);
+        if (r < 0) {
+            file_put(f);
+            return r;
+        }
     }
     r = fd_install(f, (flags & IN_CLOEXEC) != 0, 0);
     if (r < 0) {
@@ -346,32 +381,45 @@ SYSCALL_1(inotify_init1, int, flags)
     return inotify_init_common(flags);
 }
 
-static int add_watch(struct instance *in, struct inode *inode, uint32_t mask)
+static struct watch *find_watch(const struct instance *in, const struct inode *inode)
 {
-    struct watch *fresh = kzalloc(sizeof(*fresh));
-    int r = -ENOMEM;
-
-    mutex_lock(&g_mutex);
     list_for_each (it, &inode->watches) {
         struct watch *w = list_entry(it, struct watch, in_inode);
 
         if (w->instance == in) {
-            r = w->wd;
-            if ((mask & IN_MASK_CREATE) != 0) {
-                r = -EEXIST;
-            } else {
-                w->mask = (mask & IN_MASK_ADD) != 0 ? w->mask | mask : mask;
-            }
-            goto out;
+            return w;
         }
+    }
+    return NULL;
+}
+
+static int add_watch(struct instance *in, struct inode *inode, uint32_t mask)
+{
+    struct watch *fresh = kzalloc(sizeof(*fresh));
+    struct watch *w;
+    int r = -ENOMEM;
+
+    mutex_lock(&g_mutex);
+    w = inode == NULL ? NULL : find_watch(in, inode);
+    if (w != NULL) {
+        r = w->wd;
+        if ((mask & IN_MASK_CREATE) != 0) {
+            r = -EEXIST;
+        } else {
+            w->mask = (mask & IN_MASK_ADD) != 0 ? w->mask | mask : mask;
+        }
+        goto out;
     }
     if (fresh == NULL || in->watch_count >= WATCHES_MAX) {
         r = fresh == NULL ? -ENOMEM : -ENOSPC;
         goto out;
     }
-    *fresh = (struct watch){
-        .instance = in, .inode = inode_get(inode), .mask = mask, .wd = in->next_wd++};
-    list_insert(&inode->watches, &fresh->in_inode);
+    *fresh = (struct watch){.instance = in, .inode = inode, .mask = mask, .wd = in->next_wd++};
+    list_init(&fresh->in_inode);
+    if (inode != NULL) {
+        (void)inode_get(inode);
+        list_insert(&inode->watches, &fresh->in_inode);
+    }
     list_insert(&in->watches, &fresh->in_instance);
     in->watch_count++;
     (void)__atomic_add_fetch(&g_watches, 1, __ATOMIC_RELAXED);
@@ -381,6 +429,44 @@ out:
     mutex_unlock(&g_mutex);
     kfree(fresh);
     return r;
+}
+
+int inotify_watch(struct file *f, struct inode *inode, uint32_t mask)
+{
+    if (f->ops != &g_inotify_ops) {
+        return remote_is_file(f) ? remote_inotify_watch(f, inode, mask) : -EINVAL;
+    }
+    return add_watch(f->priv, inode, mask);
+}
+
+int inotify_unwatch(struct file *f, int32_t wd)
+{
+    struct inode *drop = NULL;
+    struct instance *in = f->priv;
+    bool found = false;
+
+    if (f->ops != &g_inotify_ops) {
+        return remote_is_file(f) ? remote_inotify_unwatch(f, wd) : -EINVAL;
+    }
+    mutex_lock(&g_mutex);
+    list_for_each (it, &in->watches) {
+        struct watch *w = list_entry(it, struct watch, in_instance);
+
+        if (w->wd == wd) {
+            enqueue(in, wd, IN_IGNORED, 0, NULL, 0);
+            drop = unlink_watch(w);
+            found = true;
+            break;
+        }
+    }
+    mutex_unlock(&g_mutex);
+    inode_put(drop);
+    return found ? 0 : -EINVAL;
+}
+
+int32_t inotify_pending(const struct file *f)
+{
+    return f->ops == &g_inotify_ops ? pending(f->priv) : -ENOTTY;
 }
 
 SYSCALL_3(inotify_add_watch, int, fd, uint64_t, user_path, uint32_t, mask)
@@ -396,7 +482,7 @@ SYSCALL_3(inotify_add_watch, int, fd, uint64_t, user_path, uint32_t, mask)
     if (f == NULL) {
         return -EBADF;
     }
-    if (f->ops != &g_inotify_ops) {
+    if (f->ops != &g_inotify_ops && !remote_is_file(f)) {
         return -EINVAL;
     }
     int r = path_arg(AT_FDCWD, user_path, 0, /*follow=*/(mask & IN_DONT_FOLLOW) == 0, &p);
@@ -410,7 +496,7 @@ SYSCALL_3(inotify_add_watch, int, fd, uint64_t, user_path, uint32_t, mask)
         r = inode_permission(path_inode(&p), MAY_READ, /*real=*/false);
     }
     if (r == 0) {
-        r = add_watch(f->priv, path_inode(&p), mask);
+        r = inotify_watch(f, path_inode(&p), mask);
     }
     path_put(&p);
     return r;
@@ -419,27 +505,6 @@ SYSCALL_3(inotify_add_watch, int, fd, uint64_t, user_path, uint32_t, mask)
 SYSCALL_2(inotify_rm_watch, int, fd, int32_t, wd)
 {
     _cleanup_file_ struct file *f = fd_get(fd);
-    struct inode *drop = NULL;
 
-    if (f == NULL) {
-        return -EBADF;
-    }
-    if (f->ops != &g_inotify_ops) {
-        return -EINVAL;
-    }
-    struct instance *in = f->priv;
-
-    mutex_lock(&g_mutex);
-    list_for_each (it, &in->watches) {
-        struct watch *w = list_entry(it, struct watch, in_instance);
-
-        if (w->wd == wd) {
-            enqueue(in, wd, IN_IGNORED, 0, NULL, 0);
-            drop = unlink_watch(w);
-            break;
-        }
-    }
-    mutex_unlock(&g_mutex);
-    inode_put(drop);
-    return drop == NULL ? -EINVAL : 0;
+    return f == NULL ? -EBADF : inotify_unwatch(f, wd);
 }

@@ -9,8 +9,10 @@
 #include <linux/time.h>
 #include <linux/timerfd.h>
 
+#include "libos/family/remote.h"
 #include "libos/fs/fd_table.h"
 #include "libos/fs/poll.h"
+#include "libos/fs/shared.h"
 #include "libos/lib/strbuf.h"
 #include "libos/mm/kmem.h"
 #include "libos/sys/syscall.h"
@@ -24,11 +26,6 @@ struct timerfd {
     uint64_t interval; /* 0: once */
     uint64_t expired;  /* counted and not yet read */
     int settime_flags;
-};
-
-struct itimerspec64 {
-    struct kernel_timespec64 interval;
-    struct kernel_timespec64 value;
 };
 
 /* Counts what came due. Under the lock. */
@@ -118,6 +115,18 @@ static void timerfd_fdinfo(struct file *f, struct strbuf *out)
     mutex_unlock(&t->lock);
 }
 
+static void timerfd_pack(struct file *f, struct shared_state *ret)
+{
+    const struct timerfd *t = f->priv;
+
+    ret->kind = SHARED_TIMERFD;
+    ret->words[0] = (uint64_t)t->clock;
+    ret->words[1] = t->next;
+    ret->words[2] = t->interval;
+    ret->words[3] = t->expired;
+    ret->words[4] = (uint32_t)t->settime_flags;
+}
+
 static void timerfd_release(struct file *f)
 {
     kfree(f->priv);
@@ -125,40 +134,60 @@ static void timerfd_release(struct file *f)
 
 static const struct file_ops g_timerfd_ops = {
     .name = "anon_inode:[timerfd]",
+    .shared = true,
+    .timed = true,
     .read = timerfd_read,
     .poll = timerfd_poll,
     .seek = file_seek_nothing,
+    .pack = timerfd_pack,
     .fdinfo = timerfd_fdinfo,
     .release = timerfd_release,
 };
 
-SYSCALL_2(timerfd_create, int, clock, int, flags)
+int timerfd_make(const struct shared_state *s, struct file **ret)
 {
-    struct file *f = NULL;
+    const int clock = (int)s->words[0];
+    struct timerfd *t;
+    int r;
 
-    if ((flags & ~(O_CLOEXEC | O_NONBLOCK)) != 0) {
+    if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC && clock != CLOCK_BOOTTIME) {
         return -EINVAL;
     }
-    switch (clock) {
-    case CLOCK_REALTIME:
-    case CLOCK_MONOTONIC:
-    case CLOCK_BOOTTIME: break;
-    case CLOCK_REALTIME_ALARM:
-    case CLOCK_BOOTTIME_ALARM: return -EPERM; /* CAP_WAKE_ALARM */
-    default: return -EINVAL;
-    }
-    struct timerfd *t = kzalloc(sizeof(*t));
-
+    t = kzalloc(sizeof(*t));
     if (t == NULL) {
         return -ENOMEM;
     }
     waitq_init(&t->waiters);
     t->clock = clock;
-    int r = file_anonymous(&g_timerfd_ops, 0, O_RDWR | ((uint32_t)flags & O_NONBLOCK),
-                           FILE_READ | FILE_WRITE | FILE_STREAM, t, &f);
-
+    t->next = s->words[1];
+    t->interval = s->words[2];
+    t->expired = s->words[3];
+    t->settime_flags = (int)s->words[4];
+    r = file_anonymous(&g_timerfd_ops, 0, O_RDWR | s->flags, FILE_READ | FILE_WRITE | FILE_STREAM,
+                       t, ret);
     if (r < 0) {
         kfree(t);
+    }
+    return r;
+}
+
+SYSCALL_2(timerfd_create, int, clock, int, flags)
+{
+    const struct shared_state s = {
+        .kind = SHARED_TIMERFD, .flags = (uint32_t)flags & O_NONBLOCK, .words = {(uint32_t)clock}};
+    struct file *f = NULL;
+    int r;
+
+    if ((flags & ~(O_CLOEXEC | O_NONBLOCK)) != 0) {
+        return -EINVAL;
+    }
+    switch (clock) {
+    case CLOCK_REALTIME_ALARM:
+    case CLOCK_BOOTTIME_ALARM: return -EPERM; /* CAP_WAKE_ALARM */
+    default: break;
+    }
+    r = timerfd_make(&s, &f);
+    if (r < 0) {
         return r;
     }
     r = fd_install(f, (flags & O_CLOEXEC) != 0, 0);
@@ -181,6 +210,45 @@ static struct itimerspec64 current_setting(struct timerfd *t)
         ret.value = ns_to_timespec(t->next > now ? t->next - now : 1);
     }
     return ret;
+}
+
+int timerfd_set(struct file *f, int flags, uint64_t value, uint64_t interval,
+                struct itimerspec64 *ret_old)
+{
+    struct timerfd *t = f->priv;
+
+    if (f->ops != &g_timerfd_ops) {
+        return remote_is_file(f) ? remote_timer_set(f, flags, value, interval, ret_old) : -EINVAL;
+    }
+    mutex_lock(&t->lock);
+    *ret_old = current_setting(t);
+    t->expired = 0;
+    t->interval = interval;
+    t->next = 0;
+    t->settime_flags = flags;
+    if (value != 0) {
+        uint64_t base = (flags & TFD_TIMER_ABSTIME) != 0 ? 0 : clock_now(t->clock);
+
+        if (__builtin_add_overflow(base, value, &t->next)) {
+            t->next = UINT64_MAX - 1;
+        }
+    }
+    waitq_wake_all(&t->waiters, 0);
+    mutex_unlock(&t->lock);
+    return 0;
+}
+
+int timerfd_get(struct file *f, struct itimerspec64 *ret)
+{
+    struct timerfd *t = f->priv;
+
+    if (f->ops != &g_timerfd_ops) {
+        return remote_is_file(f) ? remote_timer_get(f, ret) : -EINVAL;
+    }
+    mutex_lock(&t->lock);
+    *ret = current_setting(t);
+    mutex_unlock(&t->lock);
+    return 0;
 }
 
 SYSCALL_4(timerfd_settime, int, fd, int, flags, uint64_t, user_new, uint64_t, user_old)
@@ -206,41 +274,15 @@ SYSCALL_4(timerfd_settime, int, fd, int, flags, uint64_t, user_new, uint64_t, us
     }
     _cleanup_file_ struct file *f = fd_get(fd);
 
-    if (f == NULL || f->ops != &g_timerfd_ops) {
-        return f == NULL ? -EBADF : -EINVAL;
-    }
-    struct timerfd *t = f->priv;
-
-    mutex_lock(&t->lock);
-    old = current_setting(t);
-    t->expired = 0;
-    t->interval = interval;
-    t->next = 0;
-    t->settime_flags = flags;
-    if (value != 0) {
-        uint64_t base = (flags & TFD_TIMER_ABSTIME) != 0 ? 0 : clock_now(t->clock);
-
-        if (__builtin_add_overflow(base, value, &t->next)) {
-            t->next = UINT64_MAX - 1;
-        }
-    }
-    waitq_wake_all(&t->waiters, 0);
-    mutex_unlock(&t->lock);
-    return user_old == 0 ? 0 : user_put(user_old, &old);
+    r = f == NULL ? -EBADF : timerfd_set(f, flags, value, interval, &old);
+    return r < 0 || user_old == 0 ? r : user_put(user_old, &old);
 }
 
 SYSCALL_2(timerfd_gettime, int, fd, uint64_t, user_cur)
 {
     _cleanup_file_ struct file *f = fd_get(fd);
+    struct itimerspec64 cur;
+    const int r = f == NULL ? -EBADF : timerfd_get(f, &cur);
 
-    if (f == NULL || f->ops != &g_timerfd_ops) {
-        return f == NULL ? -EBADF : -EINVAL;
-    }
-    struct timerfd *t = f->priv;
-
-    mutex_lock(&t->lock);
-    struct itimerspec64 cur = current_setting(t);
-
-    mutex_unlock(&t->lock);
-    return user_put(user_cur, &cur);
+    return r < 0 ? r : user_put(user_cur, &cur);
 }
