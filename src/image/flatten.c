@@ -429,7 +429,9 @@ int img_flatten_layer(struct img_tree *t, const struct img_layer *layer, uint16_
             return error_set(err, EFBIG, "%s has too many entries", layer->name);
         }
         r = img_flatten_entry(t, tar, e, number, source++, stats, err);
-        layer_stream_charge(s, img_tree_bytes(t));
+        if (r == 0) {
+            r = layer_stream_tree(s, img_tree_bytes(t), err);
+        }
     }
     if (r < 0) {
         (void)error_wrap(err, "%s", layer->name);

@@ -9,35 +9,49 @@
 #include "base/alloc.h"
 #include "image/layer_unpack.h"
 
-#define REGION_SIZE ((size_t)8 << 20)
-/* Less room than that at the end of a region is not worth a piece. */
-#define PIECE_MIN   ((size_t)64 << 10)
+/* Memory is asked for in steps, not by a fault for every page. Not in huge pages: a virtual machine
+ * has given its free ones back to its host, and gets them again only slowly. */
+#define STEP      ((uint64_t)2 << 20)
+/* Less room than that at the end is not worth a piece. */
+#define PIECE_MIN ((uint64_t)64 << 10)
 
 struct layer_keep {
     uint64_t max;
-    uint64_t tree; /* atomic: the reader sets it, the producer asks */
-    bool over;     /* atomic: no more room, for good */
-    uint8_t **regions;
-    size_t region_count;
-    size_t region_room;
-    size_t used; /* bytes of the last region */
+    uint8_t *memory; /* `size` bytes reserved; what was not used yet takes nothing */
+    uint64_t size;
+    uint64_t used;     /* atomic: the producer adds */
+    uint64_t ready;    /* the producer's: bytes that are there */
+    uint64_t released; /* second reading: bytes that are not any more */
+    uint64_t tree;     /* atomic: the reader sets */
+    uint64_t unpacker; /* atomic: the producer sets */
+    bool over;         /* atomic: no more room, for good */
     struct kept_layer *layers;
     size_t layer_count;
 };
 
+static uint64_t whole_steps(uint64_t size)
+{
+    return (size + STEP - 1) & ~(STEP - 1);
+}
+
 int layer_keep_new(uint64_t max, size_t layers, struct layer_keep **ret, struct error **err)
 {
     _cleanup_layer_keep_ struct layer_keep *k = calloc(1, sizeof(*k));
+    void *p;
 
     if (k != NULL) {
-        k->max = max == 0 ? LAYER_KEEP_MAX : max;
-        k->region_room = (size_t)(k->max / REGION_SIZE) + 1;
-        k->regions = calloc(k->region_room, sizeof(*k->regions));
         k->layers = calloc(layers + 1, sizeof(*k->layers));
-        k->layer_count = layers;
     }
-    if (k == NULL || k->regions == NULL || k->layers == NULL) {
+    if (k == NULL || k->layers == NULL) {
         return error_set_errno(err, ENOMEM, "reading the layers");
+    }
+    k->layer_count = layers;
+    k->max = max == 0 ? LAYER_MEMORY_MAX : max;
+    p = mmap(NULL, k->max, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+             0);
+    if (p != MAP_FAILED) { /* else nothing is kept, and all read twice */
+        k->memory = p;
+        k->size = k->max;
     }
     *ret = TAKE_PTR(k);
     return 0;
@@ -46,11 +60,10 @@ int layer_keep_new(uint64_t max, size_t layers, struct layer_keep **ret, struct 
 struct layer_keep *layer_keep_free(struct layer_keep *k)
 {
     if (k != NULL) {
-        if (k->layers != NULL && k->regions != NULL) {
+        if (k->layers != NULL) {
             layer_keep_drop(k);
         }
         free(k->layers);
-        free(k->regions);
         free(k);
     }
     return NULL;
@@ -61,12 +74,44 @@ struct kept_layer *layer_keep_layer(struct layer_keep *k, uint16_t number)
     return &k->layers[number - 1];
 }
 
-bool layer_keep_charge(struct layer_keep *k, uint64_t tree_bytes)
+static uint64_t taken_beside(const struct layer_keep *k)
 {
-    __atomic_store_n(&k->tree, tree_bytes, __ATOMIC_RELAXED);
-    if (tree_bytes + __atomic_load_n(&k->region_count, __ATOMIC_RELAXED) * REGION_SIZE > k->max) {
+    return __atomic_load_n(&k->tree, __ATOMIC_RELAXED) +
+           __atomic_load_n(&k->unpacker, __ATOMIC_RELAXED);
+}
+
+static void check(struct layer_keep *k)
+{
+    if (taken_beside(k) + whole_steps(__atomic_load_n(&k->used, __ATOMIC_RELAXED)) > k->max) {
         __atomic_store_n(&k->over, true, __ATOMIC_RELAXED);
     }
+}
+
+int layer_keep_tree(struct layer_keep *k, uint64_t bytes, struct error **err)
+{
+    __atomic_store_n(&k->tree, bytes, __ATOMIC_RELAXED);
+    check(k);
+    if (taken_beside(k) > LAYER_MEMORY_MAX) {
+        return error_set(err, EFBIG,
+                         "the image's names, links and attributes take %llu MiB, and the "
+                         "decompressor %llu: more than the %llu MiB of memory there are for both",
+                         (unsigned long long)bytes >> 20,
+                         (unsigned long long)__atomic_load_n(&k->unpacker, __ATOMIC_RELAXED) >> 20,
+                         (unsigned long long)LAYER_MEMORY_MAX >> 20);
+    }
+    return 0;
+}
+
+void layer_keep_unpacker(struct layer_keep *k, uint64_t bytes)
+{
+    if (bytes > __atomic_load_n(&k->unpacker, __ATOMIC_RELAXED)) {
+        __atomic_store_n(&k->unpacker, bytes, __ATOMIC_RELAXED);
+        check(k);
+    }
+}
+
+bool layer_keep_over(const struct layer_keep *k)
+{
     return __atomic_load_n(&k->over, __ATOMIC_RELAXED);
 }
 
@@ -79,41 +124,42 @@ void layer_keep_drop(struct layer_keep *k)
         l->rest = layer_rest_free(l->rest);
         *l = (struct kept_layer){0};
     }
-    for (size_t i = 0; i < k->region_count; i++) {
-        (void)munmap(k->regions[i], REGION_SIZE);
+    if (k->memory != NULL) {
+        (void)munmap(k->memory, k->size);
     }
-    k->region_count = 0;
-    k->used = 0;
-    k->over = true;
+    k->memory = NULL;
+    k->size = 0;
+    __atomic_store_n(&k->used, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&k->over, true, __ATOMIC_RELAXED);
 }
 
-static bool add_region(struct layer_keep *k)
+void layer_keep_release(struct layer_keep *k, const uint8_t *piece)
 {
-    const uint64_t all = (k->region_count + 1) * (uint64_t)REGION_SIZE;
-    void *p;
+    const uint64_t behind = (uint64_t)(piece - k->memory) & ~(STEP - 1);
 
-    if (k->region_count == k->region_room ||
-        all + __atomic_load_n(&k->tree, __ATOMIC_RELAXED) > k->max) {
-        return false;
+    if (behind > k->released) {
+        (void)madvise(k->memory + k->released, behind - k->released, MADV_DONTNEED);
+        k->released = behind;
     }
-    p = mmap(NULL, REGION_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (p == MAP_FAILED) {
-        return false;
-    }
-    k->regions[k->region_count] = p;
-    k->used = 0;
-    __atomic_store_n(&k->region_count, k->region_count + 1, __ATOMIC_RELAXED);
-    return true;
 }
 
 uint8_t *layer_keep_room(struct layer_keep *k, size_t *ret_cap)
 {
-    if (__atomic_load_n(&k->over, __ATOMIC_RELAXED) ||
-        ((k->region_count == 0 || REGION_SIZE - k->used < PIECE_MIN) && !add_region(k))) {
+    /* The tree still grows. Room for it to double, lest it makes everything go for a little more.
+     */
+    const uint64_t spared = taken_beside(k) + __atomic_load_n(&k->tree, __ATOMIC_RELAXED);
+    const uint64_t limit = spared > k->size ? 0 : (k->size - spared) & ~(STEP - 1);
+
+    if (layer_keep_over(k) || k->used + PIECE_MIN > limit) {
         return NULL;
     }
-    *ret_cap = REGION_SIZE - k->used;
-    return k->regions[k->region_count - 1] + k->used;
+    if (k->used + PIECE_MIN > k->ready) {
+        /* Where the kernel cannot, the bytes come when they are written. */
+        (void)madvise(k->memory + k->ready, MIN(STEP, limit - k->ready), MADV_POPULATE_WRITE);
+        k->ready += STEP;
+    }
+    *ret_cap = (size_t)(MIN(limit, k->ready) - k->used);
+    return k->memory + k->used;
 }
 
 int layer_keep_add(struct layer_keep *k, struct kept_layer *l, size_t size)
@@ -128,10 +174,7 @@ int layer_keep_add(struct layer_keep *k, struct kept_layer *l, size_t size)
         l->pieces = more;
         l->room = room;
     }
-    l->pieces[l->count++] = (struct kept_piece){
-        .data = k->regions[k->region_count - 1] + k->used,
-        .size = size,
-    };
-    k->used += size;
+    l->pieces[l->count++] = (struct kept_piece){.data = k->memory + k->used, .size = size};
+    __atomic_store_n(&k->used, k->used + size, __ATOMIC_RELAXED);
     return 0;
 }

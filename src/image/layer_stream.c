@@ -12,11 +12,11 @@
 #include "core/hex.h"
 #include "image/layer_keep.h"
 #include "image/layer_unpack.h"
+#include "image/slot_ring.h"
 
 /*
- * Two threads: one reads, digests and decompresses, the other (the caller) digests the tar and uses
- * it. A ring of buffers lies between them. Everything the producer leaves besides the buffers
- * (error, end) is read only after its mark was seen under the lock.
+ * Three threads: one reads the blob and digests it (blob_reader.h), one decompresses, the caller
+ * digests the tar and uses it. A ring of buffers lies between the last two.
  */
 
 #define RING_BUFFERS 4u
@@ -28,51 +28,29 @@ struct layer_stream {
     bool want_diff_id;
     struct sha256 diff_id;
 
-    struct layer_keep *keep; /* first reading: where to keep what comes out; else NULL */
-    struct kept_layer *kept; /* the layer's part of it */
-    size_t replayed;         /* second reading: pieces of `kept` given */
+    struct layer_keep *keep;   /* first reading: where to keep what comes out; else NULL */
+    struct layer_keep *source; /* second reading: where it was kept; else NULL */
+    struct kept_layer *kept;   /* the layer's part of it */
+    size_t replayed;           /* second reading: pieces of `kept` given */
     size_t replay_count;
 
     pthread_t thread;
     bool started;
-    pthread_mutex_t lock;
-    pthread_cond_t filled;
-    pthread_cond_t freed;
+    struct slot_ring ring;
+    unsigned held;      /* slot the caller works on; RING_BUFFERS: none */
+    bool keeping;       /* atomic: the producer keeps what it makes */
+    size_t kept_pushed; /* kept pieces that went into the ring: final when `keeping` ended */
+    size_t kept_popped; /* and that the caller is done with */
+    bool dropped;       /* nothing is kept any more */
     size_t sizes[RING_BUFFERS];
     uint8_t *data[RING_BUFFERS]; /* in `buffers`, or kept */
-    bool keeping;                /* the producer keeps what it makes */
-    unsigned kept_full;          /* full buffers that are kept ones */
-    unsigned first;              /* oldest full buffer */
-    unsigned full;               /* full buffers, the one the caller holds included */
-    bool held;                   /* the caller works on buffers[first] */
-    bool ended;                  /* the producer adds no more */
-    bool stop;                   /* the caller wants no more */
-    bool drop;                   /* what is kept has to go (the caller's) */
-    int code;                    /* the producer's failure */
-    struct error *error;
     uint8_t buffers[RING_BUFFERS][BUFFER_SIZE];
 };
-
-/* Waits for a free buffer; RING_BUFFERS when the caller gave up. */
-static unsigned wait_free(struct layer_stream *s)
-{
-    unsigned slot;
-
-    (void)pthread_mutex_lock(&s->lock);
-    while (s->full == RING_BUFFERS && !s->stop) {
-        (void)pthread_cond_wait(&s->freed, &s->lock);
-    }
-    slot = s->stop ? RING_BUFFERS : (s->first + s->full) % RING_BUFFERS;
-    (void)pthread_mutex_unlock(&s->lock);
-    return slot;
-}
 
 static void stop_keeping(struct layer_stream *s, bool complete)
 {
     s->kept->complete = complete;
-    (void)pthread_mutex_lock(&s->lock);
-    s->keeping = false;
-    (void)pthread_mutex_unlock(&s->lock);
+    __atomic_store_n(&s->keeping, false, __ATOMIC_RELEASE);
 }
 
 /* Where the next bytes go: to what is kept, or where there is no more room into the ring. */
@@ -92,53 +70,36 @@ static uint8_t *choose_buffer(struct layer_stream *s, unsigned slot, size_t *ret
     return s->buffers[slot];
 }
 
-static void push(struct layer_stream *s, unsigned slot, uint8_t *data, size_t size)
-{
-    const bool kept = data != s->buffers[slot];
-
-    (void)pthread_mutex_lock(&s->lock);
-    s->data[slot] = data;
-    s->sizes[slot] = size;
-    s->full++;
-    s->kept_full += kept ? 1 : 0;
-    (void)pthread_cond_signal(&s->filled);
-    (void)pthread_mutex_unlock(&s->lock);
-}
-
 static void *produce(void *arg)
 {
     struct layer_stream *s = arg;
     struct error *error = NULL;
     size_t size = 1;
+    unsigned slot;
     int code = 0;
 
-    while (code == 0 && size > 0) {
-        const unsigned slot = wait_free(s);
-        uint8_t *data;
+    while (code == 0 && slot_ring_wait_free(&s->ring, &slot)) {
         size_t cap;
 
-        if (slot == RING_BUFFERS) {
+        s->data[slot] = choose_buffer(s, slot, &cap);
+        code = layer_unpack_read(s->unpack, s->data[slot], cap, &size, &error);
+        if (s->keep != NULL) {
+            layer_keep_unpacker(s->keep, layer_unpack_memory(s->unpack));
+        }
+        if (code < 0 || size == 0) {
             break;
         }
-        data = choose_buffer(s, slot, &cap);
-        code = layer_unpack_read(s->unpack, data, cap, &size, &error);
-        if (code == 0 && s->keeping) {
-            if (size == 0) {
-                stop_keeping(s, /*complete=*/true);
-            } else if (layer_keep_add(s->keep, s->kept, size) < 0) {
-                stop_keeping(s, /*complete=*/false);
-            }
+        s->sizes[slot] = size;
+        s->kept_pushed += s->keeping ? 1 : 0;
+        if (s->keeping && layer_keep_add(s->keep, s->kept, size) < 0) {
+            stop_keeping(s, /*complete=*/false);
         }
-        if (code == 0 && size > 0) {
-            push(s, slot, data, size);
-        }
+        slot_ring_push(&s->ring);
     }
-    (void)pthread_mutex_lock(&s->lock);
-    s->ended = true;
-    s->code = code;
-    s->error = error;
-    (void)pthread_cond_signal(&s->filled);
-    (void)pthread_mutex_unlock(&s->lock);
+    if (s->keeping) {
+        stop_keeping(s, /*complete=*/code == 0 && size == 0);
+    }
+    slot_ring_end(&s->ring, code, error);
     return NULL;
 }
 
@@ -148,17 +109,11 @@ struct layer_stream *layer_stream_free(struct layer_stream *s)
         return NULL;
     }
     if (s->started) {
-        (void)pthread_mutex_lock(&s->lock);
-        s->stop = true;
-        (void)pthread_cond_signal(&s->freed);
-        (void)pthread_mutex_unlock(&s->lock);
+        slot_ring_stop(&s->ring, 0, NULL);
         (void)pthread_join(s->thread, NULL);
     }
-    (void)pthread_cond_destroy(&s->filled);
-    (void)pthread_cond_destroy(&s->freed);
-    (void)pthread_mutex_destroy(&s->lock);
+    slot_ring_done(&s->ring);
     s->unpack = layer_unpack_free(s->unpack);
-    s->error = error_free(s->error);
     free(s);
     return NULL;
 }
@@ -174,9 +129,8 @@ static int stream_new(const struct img_layer *layer, bool check_diff_id, struct 
     s->layer = layer;
     s->want_diff_id = layer->has_diff_id && (check_diff_id || !layer->has_digest);
     sha256_init(&s->diff_id);
-    (void)pthread_mutex_init(&s->lock, NULL);
-    (void)pthread_cond_init(&s->filled, NULL);
-    (void)pthread_cond_init(&s->freed, NULL);
+    s->held = RING_BUFFERS;
+    slot_ring_init(&s->ring, RING_BUFFERS);
     *ret = s;
     return 0;
 }
@@ -246,6 +200,7 @@ int layer_stream_open_second(const struct img_layer *layer, uint16_t number,
     if (r < 0) {
         return r;
     }
+    s->source = keep;
     s->kept = kept;
     s->replay_count = kept->count;
     if (kept->rest != NULL) {
@@ -262,62 +217,57 @@ int layer_stream_open_second(const struct img_layer *layer, uint16_t number,
     return r;
 }
 
-/* What is kept has to go; it does once neither thread has any of it in hand. Lock held. */
+/* What is kept has to go; it does once neither thread has any of it in hand. */
 static void drop_when_due(struct layer_stream *s)
 {
-    if (s->drop && !s->keeping && s->kept_full == 0) {
+    if (s->keep != NULL && !s->dropped && layer_keep_over(s->keep) &&
+        !__atomic_load_n(&s->keeping, __ATOMIC_ACQUIRE) && s->kept_pushed == s->kept_popped) {
         layer_keep_drop(s->keep);
-        s->drop = false;
-        s->keep = NULL;
+        s->dropped = true;
     }
 }
 
-void layer_stream_charge(struct layer_stream *s, uint64_t tree_bytes)
+int layer_stream_tree(struct layer_stream *s, uint64_t bytes, struct error **err)
 {
-    if (s->keep != NULL && layer_keep_charge(s->keep, tree_bytes)) {
-        s->drop = true;
+    return s->keep == NULL ? 0 : layer_keep_tree(s->keep, bytes, err);
+}
+
+/* The next piece of what was kept, or of what comes through the ring; *ret_size 0: the end. */
+static int next_piece(struct layer_stream *s, const uint8_t **ret, size_t *ret_size,
+                      struct error **err)
+{
+    *ret = s->buffers[0];
+    *ret_size = 0;
+    if (s->replayed < s->replay_count) {
+        *ret = s->kept->pieces[s->replayed].data;
+        *ret_size = s->kept->pieces[s->replayed++].size;
+        layer_keep_release(s->source, *ret);
+        return 0;
     }
+    if (!s->started) {
+        return 0;
+    }
+    if (s->held < RING_BUFFERS) {
+        s->kept_popped += s->data[s->held] != s->buffers[s->held] ? 1 : 0;
+        slot_ring_pop(&s->ring);
+        s->held = RING_BUFFERS;
+    }
+    if (!slot_ring_wait_full(&s->ring, &s->held)) {
+        s->held = RING_BUFFERS;
+        drop_when_due(s);
+        return slot_ring_outcome(&s->ring, err);
+    }
+    drop_when_due(s);
+    *ret = s->data[s->held];
+    *ret_size = s->sizes[s->held];
+    return 0;
 }
 
 int layer_stream_read(struct layer_stream *s, const uint8_t **ret, size_t *ret_size,
                       struct error **err)
 {
-    int r = 0;
+    const int r = next_piece(s, ret, ret_size, err);
 
-    if (s->replayed < s->replay_count) {
-        *ret = s->kept->pieces[s->replayed].data;
-        *ret_size = s->kept->pieces[s->replayed++].size;
-        if (s->want_diff_id) {
-            sha256_update(&s->diff_id, *ret, *ret_size);
-        }
-        return 0;
-    }
-    (void)pthread_mutex_lock(&s->lock);
-    if (s->held) {
-        s->held = false;
-        s->kept_full -= s->data[s->first] != s->buffers[s->first] ? 1 : 0;
-        s->first = (s->first + 1) % RING_BUFFERS;
-        s->full--;
-        (void)pthread_cond_signal(&s->freed);
-    }
-    drop_when_due(s);
-    while (s->full == 0 && !s->ended && s->started) {
-        (void)pthread_cond_wait(&s->filled, &s->lock);
-    }
-    *ret = s->buffers[s->first];
-    *ret_size = 0;
-    if (s->full > 0) {
-        s->held = true;
-        *ret = s->data[s->first];
-        *ret_size = s->sizes[s->first];
-    } else if (s->code < 0) {
-        r = s->code;
-        if (err != NULL && s->error != NULL) {
-            *err = error_free(*err);
-            *err = TAKE_PTR(s->error);
-        }
-    }
-    (void)pthread_mutex_unlock(&s->lock);
     if (s->want_diff_id) {
         sha256_update(&s->diff_id, *ret, *ret_size);
     }

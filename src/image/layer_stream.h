@@ -67,9 +67,9 @@ struct layer_stream;
                                     struct layer_stream **ret, struct error **err);
 
 /* The two readings of a layer whose bytes are wanted twice. The first checks every digest, and
- * keeps in `keep` (borrowed; NULL: nothing) what there is room for. The second takes what is kept,
- * which is what was checked, and reads only the rest: the digest of the blob goes on where it
- * stood. */
+ * keeps in `keep` (borrowed; NULL: nothing) what there is room for. The second, once, takes what is
+ * kept, which is what was checked, lets go of it on the way, and reads only the rest: the digest of
+ * the blob goes on where it stood. */
 [[nodiscard]] int layer_stream_open_first(const struct img_layer *layer, uint16_t number,
                                           struct layer_keep *keep, struct img_budget *budget,
                                           const struct img_progress *progress,
@@ -79,8 +79,9 @@ struct layer_stream;
                                            const struct img_progress *progress,
                                            struct layer_stream **ret, struct error **err);
 
-/* First reading: how much memory the tree takes. What is kept makes way for it. */
-void layer_stream_charge(struct layer_stream *s, uint64_t tree_bytes);
+/* First reading: how much memory the tree takes by now. What is kept makes way for it; -EFBIG when
+ * that is not enough. */
+[[nodiscard]] int layer_stream_tree(struct layer_stream *s, uint64_t bytes, struct error **err);
 
 struct layer_stream *layer_stream_free(struct layer_stream *s);
 static inline void layer_stream_freep(struct layer_stream **s)

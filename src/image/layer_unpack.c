@@ -6,14 +6,12 @@
 #include <isa-l/igzip_lib.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <zstd.h>
 
 #include "base/alloc.h"
-#include "image/digest_ring.h"
+#include "image/blob_reader.h"
 #include "image/holes.h"
 
-#define OUT_SIZE            (512u * 1024)
 /* zstd frames may ask for any window; this bounds the memory (27 is what `zstd --long` makes). */
 #define ZSTD_WINDOW_LOG_MAX 27
 
@@ -22,10 +20,9 @@ enum packing { PACKING_NONE, PACKING_GZIP, PACKING_ZSTD };
 struct layer_unpack {
     const struct img_layer *layer;
     struct img_budget *budget;
-    const struct img_progress *progress;
-    uint64_t at; /* bytes of the region read */
+    uint64_t at; /* bytes of the region taken */
     uint64_t produced;
-    struct digest_ring *ring;
+    struct blob_reader *blob;
     enum packing packing;
     bool ended;
     bool in_frame; /* a compressed member has begun and not ended */
@@ -33,7 +30,7 @@ struct layer_unpack {
     size_t in_size;
     struct inflate_state *gzip;
     ZSTD_DCtx *zstd;
-    const uint8_t *in; /* the last buffer of the ring */
+    const uint8_t *in; /* the last piece of the blob */
 };
 
 struct layer_unpack *layer_unpack_free(struct layer_unpack *s)
@@ -41,7 +38,7 @@ struct layer_unpack *layer_unpack_free(struct layer_unpack *s)
     if (s != NULL) {
         free(s->gzip);
         (void)ZSTD_freeDCtx(s->zstd);
-        (void)digest_ring_free(s->ring);
+        (void)blob_reader_free(s->blob);
         free(s);
     }
     return NULL;
@@ -50,33 +47,18 @@ struct layer_unpack *layer_unpack_free(struct layer_unpack *s)
 /* Refills the input buffer when it is empty. */
 static int fill(struct layer_unpack *s, struct error **err)
 {
-    const struct img_region *r = &s->layer->region;
+    int r;
 
-    while (s->in_at == s->in_size && s->at < r->size) {
-        const size_t want = (size_t)MIN(r->size - s->at, (uint64_t)DIGEST_RING_BUFFER);
-        uint8_t *in = digest_ring_next(s->ring);
-        ssize_t n = pread(r->fd, in, want, (off_t)(r->offset + s->at));
-
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n < 0) {
-            return error_set_errno(err, errno, "cannot read %s", s->layer->name);
-        }
-        if (n == 0) {
-            return error_set(err, EBADMSG, "%s is cut off after %llu of %llu bytes", s->layer->name,
-                             (unsigned long long)s->at, (unsigned long long)r->size);
-        }
-        digest_ring_push(s->ring, (size_t)n);
-        s->in = in;
-        s->at += (uint64_t)n;
-        s->in_at = 0;
-        s->in_size = (size_t)n;
-        if (s->progress->report != NULL) {
-            s->progress->report(s->progress->ctx, (uint64_t)n);
-        }
+    if (s->in_at < s->in_size) {
+        return 0;
     }
-    return 0;
+    r = blob_reader_next(s->blob, &s->in, &s->in_size, err);
+    if (r < 0) {
+        s->in_size = 0;
+    }
+    s->in_at = 0;
+    s->at += s->in_size;
+    return r;
 }
 
 /* The content decides, not the media type: engines have written wrong ones. */
@@ -125,10 +107,8 @@ int layer_unpack_open(const struct img_layer *layer, struct img_budget *budget,
     }
     s->layer = layer;
     s->budget = budget;
-    s->progress = progress;
-    r = digest_ring_new(layer->region.size, &s->ring, err);
+    r = blob_reader_open(layer, 0, NULL, progress, &s->blob, err);
     if (r == 0) {
-        s->in = digest_ring_next(s->ring);
         r = detect(s, err);
     }
     if (r < 0) {
@@ -187,7 +167,7 @@ struct layer_rest *layer_unpack_rest(struct layer_unpack *s)
     rest->in_frame = s->in_frame;
     rest->in_size = left;
     memcpy(rest->in, s->in + s->in_at, left);
-    digest_ring_state(s->ring, &rest->digest);
+    blob_reader_digest(s->blob, &rest->digest);
     if (s->gzip != NULL) {
         rest->gzip = copy_gzip(s->gzip);
         if (rest->gzip == NULL) {
@@ -210,7 +190,6 @@ int layer_unpack_resume(const struct img_layer *layer, const struct layer_rest *
     *s = (struct layer_unpack){
         .layer = layer,
         .budget = budget,
-        .progress = progress,
         .at = rest->at,
         .produced = rest->produced,
         .packing = rest->packing,
@@ -219,11 +198,10 @@ int layer_unpack_resume(const struct img_layer *layer, const struct layer_rest *
         .in = rest->in,
         .in_size = rest->in_size,
     };
-    r = digest_ring_new(layer->region.size - rest->at, &s->ring, err);
+    r = blob_reader_open(layer, rest->at, &rest->digest, progress, &s->blob, err);
     if (r < 0) {
         return r;
     }
-    digest_ring_resume(s->ring, &rest->digest);
     if (rest->gzip != NULL) {
         s->gzip = copy_gzip(rest->gzip);
         if (s->gzip == NULL) {
@@ -399,7 +377,15 @@ int layer_unpack_read(struct layer_unpack *s, uint8_t *dst, size_t cap, size_t *
     return 0;
 }
 
+uint64_t layer_unpack_memory(const struct layer_unpack *s)
+{
+    return s->zstd == NULL ? 0 : ZSTD_sizeof_DCtx(s->zstd);
+}
+
 void layer_unpack_digest(struct layer_unpack *s, uint8_t ret[static SHA256_SIZE])
 {
-    digest_ring_finish(s->ring, ret);
+    struct sha256 digest;
+
+    blob_reader_digest(s->blob, &digest);
+    sha256_final(&digest, ret);
 }

@@ -2,8 +2,8 @@
 /* Copyright 2026 The nacre authors */
 #pragma once
 
-/* The first half of a layer stream: reads a region, digests it, decompresses it, and watches the
- * amount that comes out. layer_stream.c runs it in a thread of its own. */
+/* The first half of a layer stream: takes a blob, decompresses it, and watches the amount that
+ * comes out. layer_stream.c runs it in a thread of its own. */
 
 #include "image/layer_stream.h"
 
@@ -22,6 +22,9 @@ static inline void layer_unpack_freep(struct layer_unpack **s)
 /* Up to `cap` unpacked bytes; *ret_size is 0 at the end, when the whole region was read. */
 [[nodiscard]] int layer_unpack_read(struct layer_unpack *s, uint8_t *dst, size_t cap,
                                     size_t *ret_size, struct error **err);
+
+/* What the decompressor takes beyond a few hundred KiB: a zstd window, as the layer asks for it. */
+uint64_t layer_unpack_memory(const struct layer_unpack *s);
 
 /* Where a reading stands: position, digest, decompressor. */
 struct layer_rest;

@@ -173,6 +173,9 @@ static int write_sealed(const struct img_source *source, struct layer_keep *keep
     if (r == 0) {
         r = erofs_writer_finish(w, err);
     }
+    if (r == 0) {
+        r = seal_writer_wait(seal, err);
+    }
     if (r == 0 && o->key_ready != NULL) {
         r = o->key_ready(o->key_ctx, key, err);
     }

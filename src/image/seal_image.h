@@ -17,7 +17,7 @@ struct img_seal_options {
     const uint8_t *master; /* SEALED_KEY_SIZE bytes; NULL: random, and forgotten afterwards */
     const uint8_t *salt;   /* SEALED_SALT_SIZE bytes; NULL: random */
     uint64_t unpacked_max; /* bytes all layers may unpack to; 0: IMG_UNPACKED_MAX */
-    uint64_t keep_max; /* bytes kept between the readings, the tree included; 0: LAYER_KEEP_MAX */
+    uint64_t keep_max; /* bytes kept between the readings, the tree included; 0: LAYER_MEMORY_MAX */
     struct img_progress progress; /* told bytes of blobs, twice over all layers */
     /* Given the sealing key when all data is written and before the image gets its name, so that no
      * image appears whose key is lost. A failure drops the image. NULL: not called. */

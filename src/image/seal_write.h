@@ -4,7 +4,8 @@
 
 /*
  * Writes a sealed image block by block, in any order, each block exactly once: a nonce is a block
- * number, and no nonce is used twice. Bounded memory: one bit a block and one batch of ciphertext.
+ * number, and no nonce is used twice. Bounded memory: one bit a block and a few batches of
+ * ciphertext.
  */
 
 #include "image/sink.h"
@@ -26,10 +27,14 @@ struct seal_writer;
 /* Its descriptor after seal_writer_finish(): the caller's. */
 [[nodiscard]] int seal_writer_take_fd(struct seal_writer *w);
 
-/* Encrypts and stores `count` blocks. As struct img_sink's put. */
+/* Encrypts and stores `count` blocks. As struct img_sink's put. A write may fail later: that is
+ * told by the next call. */
 [[nodiscard]] int seal_writer_put(struct seal_writer *w, uint64_t block, const uint8_t *data,
                                   size_t count, struct error **err);
 struct img_sink seal_writer_sink(struct seal_writer *w);
+
+/* Waits until what was put is written, or is not. */
+[[nodiscard]] int seal_writer_wait(struct seal_writer *w, struct error **err);
 
 /* Writes tree and superblock and names the file. -EINVAL when a block was never stored. */
 [[nodiscard]] int seal_writer_finish(struct seal_writer *w,

@@ -101,9 +101,9 @@ static const char *name_of(const struct img_tree *t, const struct img_entry *e)
 
 uint64_t img_tree_bytes(const struct img_tree *t)
 {
-    return t->entry_cap * (uint64_t)sizeof(*t->entries) +
-           t->inode_cap * (uint64_t)sizeof(*t->inodes) +
-           t->bucket_count * (uint64_t)sizeof(*t->buckets) + t->arena_cap;
+    return t->entry_count * (uint64_t)sizeof(*t->entries) +
+           t->inode_count * (uint64_t)sizeof(*t->inodes) +
+           t->bucket_count * (uint64_t)sizeof(*t->buckets) + t->arena_size;
 }
 
 uint32_t img_tree_child(const struct img_tree *t, uint32_t dir, const char *name, size_t name_size)

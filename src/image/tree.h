@@ -108,7 +108,7 @@ static inline bool img_is_lnk(const struct img_inode *i)
     return (i->mode & 0170000u) == 0120000u;
 }
 
-/* Memory it takes, about. */
+/* Memory it takes, about: room that was not touched yet takes none. */
 uint64_t img_tree_bytes(const struct img_tree *t);
 
 /* The child of that name, or IMG_NONE. */

@@ -22,6 +22,8 @@
 enum packing { PLAIN, GZIP, ZSTD, PACKINGS };
 
 static uint8_t *g_plain;
+static uint8_t *g_packed[PACKINGS];
+static size_t g_packed_size[PACKINGS];
 
 static int setup(void **state)
 {
@@ -40,6 +42,9 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     free(g_plain);
+    for (int i = 0; i < PACKINGS; i++) {
+        free(g_packed[i]);
+    }
     return 0;
 }
 
@@ -80,18 +85,19 @@ struct fixture {
 
 static void begin(struct fixture *f, enum packing packing, uint64_t keep_max, bool with_digest)
 {
-    uint8_t *blob = pack(packing, &f->size);
-
+    if (g_packed[packing] == NULL) {
+        g_packed[packing] = pack(packing, &g_packed_size[packing]);
+    }
+    f->size = g_packed_size[packing];
     f->fd = memfd_create("blob", MFD_CLOEXEC);
     assert_true(f->fd >= 0);
-    assert_int_equal(pwrite(f->fd, blob, f->size, 0), f->size);
+    assert_int_equal(pwrite(f->fd, g_packed[packing], f->size, 0), f->size);
     f->layer = (struct img_layer){.region = {.fd = f->fd, .size = f->size},
                                   .has_digest = with_digest,
                                   .has_diff_id = true,
                                   .name = "layer"};
-    sha256(blob, f->size, f->layer.digest);
+    sha256(g_packed[packing], f->size, f->layer.digest);
     sha256(g_plain, PLAIN_SIZE, f->layer.diff_id);
-    free(blob);
     assert_int_equal(layer_keep_new(keep_max, 1, &f->keep, NULL), 0);
 }
 
@@ -124,7 +130,7 @@ static int read_whole(struct fixture *f, bool second, uint64_t tree, uint64_t *r
             }
             total += n;
             if (total > PLAIN_SIZE / 2) {
-                layer_stream_charge(s, tree);
+                r = layer_stream_tree(s, tree, &err);
             }
         }
     }
@@ -150,10 +156,8 @@ static void test_layer_keep_what_is_kept_is_not_unpacked_again(void **state)
             begin(&f, (enum packing)i, 0, with_digest != 0); /* all of it fits */
             assert_int_equal(read_whole(&f, false, 0, &unpacked), 0);
             assert_int_equal(unpacked, PLAIN_SIZE);
-            for (int again = 0; again < 2; again++) {
-                assert_int_equal(read_whole(&f, true, 0, &unpacked), 0);
-                assert_int_equal(unpacked, 0);
-            }
+            assert_int_equal(read_whole(&f, true, 0, &unpacked), 0);
+            assert_int_equal(unpacked, 0);
             end(&f);
         }
     }
@@ -168,18 +172,43 @@ static void test_layer_keep_the_rest_goes_on_where_it_stood(void **state)
 
             begin(&f, (enum packing)i, KEEP_SMALL, with_digest != 0);
             assert_int_equal(read_whole(&f, false, 0, &unpacked), 0);
-            for (int again = 0; again < 2; again++) {
-                assert_int_equal(read_whole(&f, true, 0, &unpacked), 0);
-                if (i == ZSTD) { /* its decompressor cannot be copied */
-                    assert_int_equal(unpacked, PLAIN_SIZE);
-                } else {
-                    assert_true(unpacked <= PLAIN_SIZE - KEEP_SMALL + (128u << 10));
-                    assert_true(unpacked >= PLAIN_SIZE - KEEP_SMALL);
-                }
+            assert_int_equal(read_whole(&f, true, 0, &unpacked), 0);
+            if (i == ZSTD) { /* its decompressor cannot be copied */
+                assert_int_equal(unpacked, PLAIN_SIZE);
+            } else {
+                assert_true(unpacked <= PLAIN_SIZE - KEEP_SMALL + (128u << 10));
+                assert_true(unpacked >= PLAIN_SIZE - KEEP_SMALL);
             }
             end(&f);
         }
     }
+}
+
+enum change { CHANGE_BYTE, CHANGE_BACK, CHANGE_LENGTH, CHANGES };
+
+static int read_changed(enum packing packing, bool with_digest, enum change change)
+{
+    struct fixture f;
+    uint64_t unpacked;
+    uint8_t byte;
+    off_t at;
+    int r;
+
+    begin(&f, packing, KEEP_SMALL, with_digest);
+    assert_int_equal(read_whole(&f, false, 0, &unpacked), 0);
+    at = (off_t)f.size - 5000000;
+    if (change == CHANGE_LENGTH) {
+        assert_int_equal(ftruncate(f.fd, (off_t)f.size - 5000), 0);
+    } else {
+        for (int n = 0; n < (change == CHANGE_BACK ? 2 : 1); n++) {
+            assert_int_equal(pread(f.fd, &byte, 1, at), 1);
+            byte ^= 4;
+            assert_int_equal(pwrite(f.fd, &byte, 1, at), 1);
+        }
+    }
+    r = read_whole(&f, true, 0, &unpacked);
+    end(&f);
+    return r;
 }
 
 /* Between the readings the file changes: what was kept is what was checked; behind it the digest,
@@ -188,24 +217,34 @@ static void test_layer_keep_a_file_that_changes_in_between_is_found(void **state
 {
     for (int i = 0; i < PACKINGS; i++) {
         for (int with_digest = 0; with_digest < 2; with_digest++) {
-            struct fixture f;
-            uint64_t unpacked;
-            uint8_t byte;
-
-            begin(&f, (enum packing)i, KEEP_SMALL, with_digest != 0);
-            assert_int_equal(read_whole(&f, false, 0, &unpacked), 0);
-            assert_int_equal(pread(f.fd, &byte, 1, (off_t)(f.size - 5000000)), 1);
-            byte ^= 4;
-            assert_int_equal(pwrite(f.fd, &byte, 1, (off_t)(f.size - 5000000)), 1);
-            assert_int_equal(read_whole(&f, true, 0, &unpacked), -EBADMSG);
-            byte ^= 4;
-            assert_int_equal(pwrite(f.fd, &byte, 1, (off_t)(f.size - 5000000)), 1);
-            assert_int_equal(read_whole(&f, true, 0, &unpacked), 0);
-            assert_int_equal(ftruncate(f.fd, (off_t)f.size - 5000), 0);
-            assert_int_equal(read_whole(&f, true, 0, &unpacked), -EBADMSG);
-            end(&f);
+            for (int c = 0; c < CHANGES; c++) {
+                assert_int_equal(read_changed((enum packing)i, with_digest != 0, (enum change)c),
+                                 c == CHANGE_BACK ? 0 : -EBADMSG);
+            }
         }
     }
+}
+
+/* Its window counts, and what is kept makes way for it; names that leave it no room are refused. */
+static void test_layer_keep_a_decompressor_that_needs_much_counts(void **state)
+{
+    _cleanup_layer_keep_ struct layer_keep *keep = NULL;
+    _cleanup_error_ struct error *err = NULL;
+    size_t cap;
+
+    assert_int_equal(layer_keep_new(0, 1, &keep, NULL), 0);
+    assert_non_null(layer_keep_room(keep, &cap));
+    assert_int_equal(layer_keep_tree(keep, (uint64_t)60 << 20, &err), 0);
+    assert_non_null(layer_keep_room(keep, &cap));
+    layer_keep_unpacker(keep, (uint64_t)128 << 20);
+    layer_keep_unpacker(keep, 0); /* it will be needed again */
+    assert_null(layer_keep_room(keep, &cap));
+    assert_false(layer_keep_over(keep)); /* nothing is kept yet */
+    assert_int_equal(layer_keep_tree(keep, (uint64_t)96 << 20, &err), 0);
+    assert_false(layer_keep_over(keep));
+    assert_int_equal(layer_keep_tree(keep, ((uint64_t)96 << 20) + 1, &err), -EFBIG);
+    assert_true(layer_keep_over(keep));
+    assert_non_null(strstr(err->message, "names, links and attributes"));
 }
 
 static void test_layer_keep_nothing_unchecked_is_used(void **state)
@@ -223,7 +262,7 @@ static void test_layer_keep_nothing_unchecked_is_used(void **state)
 
 static void test_layer_keep_makes_way_for_the_tree(void **state)
 {
-    const uint64_t sizes[] = {KEEP_SMALL, (uint64_t)16 << 20, 0};
+    const uint64_t sizes[] = {KEEP_SMALL, (uint64_t)16 << 20, 0}; /* 0: all fits but for the tree */
 
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         struct fixture f;
@@ -231,7 +270,7 @@ static void test_layer_keep_makes_way_for_the_tree(void **state)
         size_t cap;
 
         begin(&f, GZIP, sizes[i], /*with_digest=*/true);
-        assert_int_equal(read_whole(&f, false, LAYER_KEEP_MAX, &unpacked), 0);
+        assert_int_equal(read_whole(&f, false, LAYER_MEMORY_MAX, &unpacked), 0);
         assert_null(layer_keep_room(f.keep, &cap));
         assert_int_equal(layer_keep_layer(f.keep, 1)->count, 0);
         assert_int_equal(read_whole(&f, true, 0, &unpacked), 0);
@@ -246,6 +285,7 @@ int main(void)
         cmocka_unit_test(test_layer_keep_what_is_kept_is_not_unpacked_again),
         cmocka_unit_test(test_layer_keep_the_rest_goes_on_where_it_stood),
         cmocka_unit_test(test_layer_keep_a_file_that_changes_in_between_is_found),
+        cmocka_unit_test(test_layer_keep_a_decompressor_that_needs_much_counts),
         cmocka_unit_test(test_layer_keep_nothing_unchecked_is_used),
         cmocka_unit_test(test_layer_keep_makes_way_for_the_tree),
     };
