@@ -16,7 +16,7 @@
 #include "base/error.h"
 
 /* All of that together; the rule is 256 MiB for all of a conversion. */
-#define LAYER_MEMORY_MAX ((uint64_t)224 << 20)
+#define LAYER_MEMORY_MAX ((uint64_t)218 << 20)
 
 struct layer_rest;
 

@@ -90,9 +90,11 @@ static void *produce(void *arg)
             break;
         }
         s->sizes[slot] = size;
-        s->kept_pushed += s->keeping ? 1 : 0;
-        if (s->keeping && layer_keep_add(s->keep, s->kept, size) < 0) {
-            stop_keeping(s, /*complete=*/false);
+        if (s->keeping) {
+            s->kept_pushed++;
+            if (layer_keep_add(s->keep, s->kept, size) < 0) {
+                stop_keeping(s, /*complete=*/false);
+            }
         }
         slot_ring_push(&s->ring);
     }

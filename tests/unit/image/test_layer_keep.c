@@ -240,9 +240,9 @@ static void test_layer_keep_a_decompressor_that_needs_much_counts(void **state)
     layer_keep_unpacker(keep, 0); /* it will be needed again */
     assert_null(layer_keep_room(keep, &cap));
     assert_false(layer_keep_over(keep)); /* nothing is kept yet */
-    assert_int_equal(layer_keep_tree(keep, (uint64_t)96 << 20, &err), 0);
+    assert_int_equal(layer_keep_tree(keep, (uint64_t)90 << 20, &err), 0);
     assert_false(layer_keep_over(keep));
-    assert_int_equal(layer_keep_tree(keep, ((uint64_t)96 << 20) + 1, &err), -EFBIG);
+    assert_int_equal(layer_keep_tree(keep, ((uint64_t)90 << 20) + 1, &err), -EFBIG);
     assert_true(layer_keep_over(keep));
     assert_non_null(strstr(err->message, "names, links and attributes"));
 }
