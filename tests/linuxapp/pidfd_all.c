@@ -158,6 +158,8 @@ static void to_self(void)
     const struct sigaction act = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO};
     siginfo_t info;
     const int fd = open_pid(getpid(), 0);
+    char name[32];
+    int of_proc;
     int dup_of;
 
     sigaction(SIGUSR1, &act, NULL);
@@ -179,6 +181,13 @@ static void to_self(void)
     SHOW("bad number", send(fd, 65, NULL, 0));
     SHOW("no such descriptor", send(999, 0, NULL, 0));
     SHOW("no pidfd", send(1, 0, NULL, 0));
+    snprintf(name, sizeof(name), "/proc/%d", getpid());
+    of_proc = open(name, O_RDONLY | O_DIRECTORY);
+    SHOW("a directory of /proc", send(of_proc, 0, NULL, 0));
+    close(of_proc);
+    of_proc = open("/proc", O_RDONLY | O_DIRECTORY);
+    SHOW("another directory", send(of_proc, 0, NULL, 0));
+    close(of_proc);
     dup_of = get_fd(fd, 1, 0);
     SHOW("pidfd_getfd of oneself", dup_of);
     printf("  cloexec %d\n", fcntl(dup_of, F_GETFD));

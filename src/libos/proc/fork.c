@@ -373,6 +373,8 @@ static void become(struct thread *self)
     if (self->process == p) {
         keep_one_thread(p, self);
         p->ppid = p->pid;
+        p->death_signal = 0;
+        p->identity.child_subreaper = false;
     } else {
         vfork_adopt(self);
     }
@@ -382,7 +384,6 @@ static void become(struct thread *self)
     p->child_news = 0;
     p->child_utime = 0;
     p->child_stime = 0;
-    p->death_signal = 0;
     waitq_init(&p->child_waiters);
 }
 

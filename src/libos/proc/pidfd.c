@@ -2,12 +2,14 @@
 /* Copyright 2026 The nacre authors */
 #include "libos/proc/pidfd.h"
 
+#include <linux/magic.h>
 #include <linux/pidfd.h>
 #include <linux/signal.h>
 
 #include "libos/fs/fd_table.h"
 #include "libos/fs/poll.h"
 #include "libos/lib/list.h"
+#include "libos/lib/str.h"
 #include "libos/lib/strbuf.h"
 #include "libos/libos.h"
 #include "libos/mm/kmem.h"
@@ -174,6 +176,26 @@ SYSCALL_2(pidfd_open, int32_t, pid, uint32_t, flags)
     return install(pid, flags);
 }
 
+/* An open /proc/PID names its process as well. -EBADF: it is none. */
+static int of_directory(const struct file *f, int32_t *ret_pid, uint64_t *ret_serial)
+{
+    const struct dentry *d = f == NULL ? NULL : f->path.dentry;
+    struct pids_info info;
+    uint64_t pid;
+
+    if (d == NULL || d->sb == NULL || d->sb->magic != PROC_SUPER_MAGIC || d->parent == d ||
+        d->parent->parent != d->parent || !str_to_u64(d->name, d->name_len, &pid) ||
+        pid > INT32_MAX) {
+        return -EBADF;
+    }
+    if (family_process_describe((int32_t)pid, &info) < 0) {
+        return -ESRCH;
+    }
+    *ret_pid = (int32_t)pid;
+    *ret_serial = info.serial;
+    return 0;
+}
+
 /* What the sender says of itself, or what it made up: to others nobody may pose as kill() or as
  * the kernel. */
 static int get_info(uint64_t user_info, int signo, bool to_self, struct siginfo_kernel *ret)
@@ -209,6 +231,7 @@ SYSCALL_4(pidfd_send_signal, int, fd, int, signo, uint64_t, user_info, uint32_t,
     }
     f = fd_get(fd);
     r = pidfd_of(f, &pid, &serial);
+    r = r < 0 ? of_directory(f, &pid, &serial) : r;
     r = r < 0 ? r : get_info(user_info, signo, pid == self->pid, &info);
     if (r == 0 && (signo < 0 || signo > SIGNAL_COUNT)) {
         r = -EINVAL;

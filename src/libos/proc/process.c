@@ -81,6 +81,7 @@ int process_init(struct thread_page *tp)
     int r;
 
     p->pid = FIRST_PID;
+    p->identity = identity_initial;
     p->next_tid = FIRST_PID + 1;
     list_init(&p->threads);
     waitq_init(&p->child_waiters);

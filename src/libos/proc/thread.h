@@ -7,6 +7,7 @@
 #include "libos/lib/list.h"
 #include "libos/lib/sync.h"
 #include "libos/proc/wait.h"
+#include "libos/sys/limits.h"
 
 struct fd_table;   /* fs/fd_table.h */
 struct file;       /* fs/file.h */
@@ -46,6 +47,7 @@ struct process {
     uint32_t uid, euid, suid, fsuid;
     uint32_t gid, egid, sgid, fsgid;
     struct capabilities caps;
+    struct identity identity; /* sys/limits.h */
     struct fd_table *files;
     struct fs_context *fs;
     struct mutex threads_lock;

@@ -82,6 +82,8 @@ static int make_process(struct vfork *v, const struct clone_request *q, const st
     }
     list_init(&p->threads);
     waitq_init(&p->child_waiters);
+    p->identity.lock = (struct spinlock){0};
+    p->identity.child_subreaper = false;
     p->child_utime = 0;
     p->child_stime = 0;
     p->death_signal = 0;

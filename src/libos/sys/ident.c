@@ -25,60 +25,63 @@
 #define KERNEL_RELEASE "6.1.0-nacre"
 #define KERNEL_VERSION "#1 SMP nacre"
 #define NO_CHANGE      UINT32_MAX
-#define GROUPS_MAX     64u
-#define TIMER_SLACK_NS 50000u
+#define GROUPS_MAX     IDENTITY_GROUPS
 
+_Static_assert(IDENTITY_LIMITS == RLIM_NLIMITS, "limits of a process");
+
+/* Of the container, not of a process. */
 static struct {
     struct spinlock lock;
-    struct rlimit64 limits[RLIM_NLIMITS];
     char hostname[65];
     char domainname[65];
-    uint32_t persona;
-    uint64_t timer_slack;
-    uint32_t groups[GROUPS_MAX];
-    uint32_t group_count;
-    bool dumpable;
-    bool no_new_privs;
-    bool child_subreaper;
-} g_ident = {
+} g_names = {.hostname = "nacre", .domainname = "(none)"};
+
+#define NO_LIMIT                         \
+    {                                    \
+        RLIM64_INFINITY, RLIM64_INFINITY \
+    }
+const struct identity identity_initial = {
     .limits =
         {
-            [RLIMIT_CPU] = {RLIM64_INFINITY, RLIM64_INFINITY},
-            [RLIMIT_FSIZE] = {RLIM64_INFINITY, RLIM64_INFINITY},
-            [RLIMIT_DATA] = {RLIM64_INFINITY, RLIM64_INFINITY},
+            [RLIMIT_CPU] = NO_LIMIT,
+            [RLIMIT_FSIZE] = NO_LIMIT,
+            [RLIMIT_DATA] = NO_LIMIT,
             [RLIMIT_STACK] = {8ull << 20, RLIM64_INFINITY},
             [RLIMIT_CORE] = {0, RLIM64_INFINITY},
-            [RLIMIT_RSS] = {RLIM64_INFINITY, RLIM64_INFINITY},
+            [RLIMIT_RSS] = NO_LIMIT,
             [RLIMIT_NPROC] = {65536, 65536},
             [RLIMIT_NOFILE] = {1048576, 1048576},
             [RLIMIT_MEMLOCK] = {64ull << 20, 64ull << 20},
-            [RLIMIT_AS] = {RLIM64_INFINITY, RLIM64_INFINITY},
-            [RLIMIT_LOCKS] = {RLIM64_INFINITY, RLIM64_INFINITY},
+            [RLIMIT_AS] = NO_LIMIT,
+            [RLIMIT_LOCKS] = NO_LIMIT,
             [RLIMIT_SIGPENDING] = {1024, 1024},
             [RLIMIT_MSGQUEUE] = {819200, 819200},
             [RLIMIT_NICE] = {0, 0},
             [RLIMIT_RTPRIO] = {0, 0},
-            [RLIMIT_RTTIME] = {RLIM64_INFINITY, RLIM64_INFINITY},
+            [RLIMIT_RTTIME] = NO_LIMIT,
         },
-    .timer_slack = TIMER_SLACK_NS,
-    .hostname = "nacre",
-    .domainname = "(none)",
+    .timer_slack = IDENTITY_SLACK,
     .dumpable = true,
 };
 
+static struct identity *own(void)
+{
+    return &process_current()->identity;
+}
+
 uint64_t limit_current(int resource)
 {
-    return __atomic_load_n(&g_ident.limits[resource].rlim_cur, __ATOMIC_RELAXED);
+    return __atomic_load_n(&own()->limits[resource].current, __ATOMIC_RELAXED);
 }
 
 uint64_t limit_maximum(int resource)
 {
-    return __atomic_load_n(&g_ident.limits[resource].rlim_max, __ATOMIC_RELAXED);
+    return __atomic_load_n(&own()->limits[resource].maximum, __ATOMIC_RELAXED);
 }
 
 void limit_set_initial(int resource, uint64_t current, uint64_t maximum)
 {
-    g_ident.limits[resource] = (struct rlimit64){current, maximum};
+    own()->limits[resource] = (struct limit){current, maximum};
 }
 
 /* How many. */
@@ -86,16 +89,16 @@ static uint32_t copy_groups(uint32_t ret[static GROUPS_MAX])
 {
     uint32_t count;
 
-    spin_lock(&g_ident.lock);
-    count = g_ident.group_count;
-    __builtin_memcpy(ret, g_ident.groups, count * sizeof(*ret));
-    spin_unlock(&g_ident.lock);
+    spin_lock(&own()->lock);
+    count = own()->group_count;
+    __builtin_memcpy(ret, own()->groups, count * sizeof(*ret));
+    spin_unlock(&own()->lock);
     return count;
 }
 
 bool ident_no_new_privs(void)
 {
-    return g_ident.no_new_privs;
+    return own()->no_new_privs;
 }
 
 bool ident_in_group(uint32_t gid)
@@ -123,7 +126,7 @@ void ident_format_groups(struct strbuf *out)
 
 const char *ident_hostname(void)
 {
-    return g_ident.hostname;
+    return g_names.hostname;
 }
 
 const char *ident_release(void)
@@ -138,7 +141,7 @@ const char *ident_version(void)
 
 void ident_set_hostname(const char *name)
 {
-    (void)kprintf(g_ident.hostname, sizeof(g_ident.hostname), "%s", name);
+    (void)kprintf(g_names.hostname, sizeof(g_names.hostname), "%s", name);
 }
 
 /* --- ids --- */
@@ -231,6 +234,15 @@ static bool may_take(bool privileged, uint32_t id, uint32_t a, uint32_t b, uint3
     return privileged || id == NO_CHANGE || id == a || id == b || id == c;
 }
 
+/* Who becomes somebody else is no longer to die with its parent (prctl(2), PR_SET_PDEATHSIG). */
+static void forget_death_signal(struct process *p)
+{
+    if (p->death_signal != 0) {
+        p->death_signal = 0;
+        (void)!family_process_set(p->pid, PIDS_DEATH_SIGNAL, 0);
+    }
+}
+
 SYSCALL_3(setresuid, uint32_t, r, uint32_t, e, uint32_t, s)
 {
     struct process *p = process_current();
@@ -247,6 +259,9 @@ SYSCALL_3(setresuid, uint32_t, r, uint32_t, e, uint32_t, s)
     p->suid = s != NO_CHANGE ? s : p->suid;
     p->fsuid = p->euid;
     capability_ids_changed(old[0], old[1], old[2]);
+    if (p->euid != old[1]) {
+        forget_death_signal(p);
+    }
     return family_process_set(p->pid, PIDS_UID, (uint64_t)p->uid << 32 | p->euid);
 }
 
@@ -254,6 +269,7 @@ SYSCALL_3(setresgid, uint32_t, r, uint32_t, e, uint32_t, s)
 {
     struct process *p = process_current();
     const bool root = capable(CAP_SETGID);
+    const uint32_t old = p->egid;
 
     if (!may_take(root, r, p->gid, p->egid, p->sgid) ||
         !may_take(root, e, p->gid, p->egid, p->sgid) ||
@@ -264,6 +280,9 @@ SYSCALL_3(setresgid, uint32_t, r, uint32_t, e, uint32_t, s)
     p->egid = e != NO_CHANGE ? e : p->egid;
     p->sgid = s != NO_CHANGE ? s : p->sgid;
     p->fsgid = p->egid;
+    if (p->egid != old) {
+        forget_death_signal(p);
+    }
     return 0;
 }
 
@@ -385,10 +404,10 @@ int ident_set_groups(const uint32_t *groups, size_t count)
     }
     __builtin_memcpy(fresh, groups, count * sizeof(uint32_t));
     sort_groups(fresh, (uint32_t)count);
-    spin_lock(&g_ident.lock);
-    __builtin_memcpy(g_ident.groups, fresh, count * sizeof(uint32_t));
-    g_ident.group_count = (uint32_t)count;
-    spin_unlock(&g_ident.lock);
+    spin_lock(&own()->lock);
+    __builtin_memcpy(own()->groups, fresh, count * sizeof(uint32_t));
+    own()->group_count = (uint32_t)count;
+    spin_unlock(&own()->lock);
     return 0;
 }
 
@@ -417,11 +436,11 @@ SYSCALL_1(uname, uint64_t, user_name)
                             .version = KERNEL_VERSION,
                             .machine = "x86_64"};
 
-    spin_lock(&g_ident.lock);
-    __builtin_memcpy(u.nodename, g_ident.hostname, sizeof(u.nodename));
-    __builtin_memcpy(u.domainname, g_ident.domainname, sizeof(u.domainname));
-    spin_unlock(&g_ident.lock);
-    if ((g_ident.persona & UNAME26) != 0) {
+    spin_lock(&g_names.lock);
+    __builtin_memcpy(u.nodename, g_names.hostname, sizeof(u.nodename));
+    __builtin_memcpy(u.domainname, g_names.domainname, sizeof(u.domainname));
+    spin_unlock(&g_names.lock);
+    if ((own()->persona & UNAME26) != 0) {
         (void)kprintf(u.release, sizeof(u.release), "2.6.61");
     }
     return user_put(user_name, &u);
@@ -440,31 +459,31 @@ static int64_t set_name(char dst[static 65], uint64_t user_name, uint64_t size)
     if (user_copy_in(fresh, user_name, size) < 0) {
         return -EFAULT;
     }
-    spin_lock(&g_ident.lock);
+    spin_lock(&g_names.lock);
     __builtin_memcpy(dst, fresh, sizeof(fresh));
-    spin_unlock(&g_ident.lock);
+    spin_unlock(&g_names.lock);
     return 0;
 }
 
 SYSCALL_2(sethostname, uint64_t, user_name, uint64_t, size)
 {
-    return set_name(g_ident.hostname, user_name, size);
+    return set_name(g_names.hostname, user_name, size);
 }
 
 SYSCALL_2(setdomainname, uint64_t, user_name, uint64_t, size)
 {
-    return set_name(g_ident.domainname, user_name, size);
+    return set_name(g_names.domainname, user_name, size);
 }
 
 SYSCALL_1(personality, uint32_t, persona)
 {
-    const uint32_t old = g_ident.persona;
+    const uint32_t old = own()->persona;
 
     if (persona != 0xffffffff) {
         if ((persona & PER_MASK) != PER_LINUX) {
             return -EINVAL;
         }
-        g_ident.persona = persona;
+        own()->persona = persona;
     }
     return old;
 }
@@ -486,32 +505,36 @@ SYSCALL_1(sysinfo, uint64_t, user_info)
 
 static int64_t do_limits(int32_t pid, uint32_t resource, uint64_t user_new, uint64_t user_old)
 {
+    struct limit *limit;
     struct rlimit64 fresh;
     struct rlimit64 old;
 
-    if (pid != 0 && pid != process_current()->pid) {
-        return -ESRCH;
-    }
     if (resource >= RLIM_NLIMITS) {
         return -EINVAL;
     }
+    if (pid != 0 && pid != process_current()->pid) {
+        struct pids_info info;
+
+        return describe(pid, &info) < 0 ? -ESRCH : -EPERM; /* another enclave's */
+    }
+    limit = &own()->limits[resource];
     if (user_new != 0 && user_get(&fresh, user_new) < 0) {
         return -EFAULT;
     }
-    spin_lock(&g_ident.lock);
-    old = g_ident.limits[resource];
+    spin_lock(&own()->lock);
+    old = (struct rlimit64){limit->current, limit->maximum};
     if (user_new != 0) {
         if (fresh.rlim_cur > fresh.rlim_max) {
-            spin_unlock(&g_ident.lock);
+            spin_unlock(&own()->lock);
             return -EINVAL;
         }
         if (fresh.rlim_max > old.rlim_max && process_current()->euid != 0) {
-            spin_unlock(&g_ident.lock);
+            spin_unlock(&own()->lock);
             return -EPERM;
         }
-        g_ident.limits[resource] = fresh;
+        *limit = (struct limit){fresh.rlim_cur, fresh.rlim_max};
     }
-    spin_unlock(&g_ident.lock);
+    spin_unlock(&own()->lock);
     return user_old != 0 ? user_put(user_old, &old) : 0;
 }
 
@@ -567,21 +590,21 @@ SYSCALL_5(prctl, int, option, uint64_t, a, uint64_t, b, uint64_t, c, uint64_t, d
     switch (option) {
     case PR_SET_NAME:
     case PR_GET_NAME: return prctl_name(option, a);
-    case PR_GET_DUMPABLE: return g_ident.dumpable;
-    case PR_SET_DUMPABLE: return prctl_flag(&g_ident.dumpable, a);
+    case PR_GET_DUMPABLE: return own()->dumpable;
+    case PR_SET_DUMPABLE: return prctl_flag(&own()->dumpable, a);
     case PR_GET_KEEPCAPS:
     case PR_SET_KEEPCAPS:
     case PR_CAPBSET_READ:
     case PR_CAPBSET_DROP:
     case PR_CAP_AMBIENT: return capability_prctl(option, a, b, c, d);
-    case PR_GET_NO_NEW_PRIVS: return (b | c | d) != 0 ? -EINVAL : g_ident.no_new_privs;
+    case PR_GET_NO_NEW_PRIVS: return (b | c | d) != 0 ? -EINVAL : own()->no_new_privs;
     case PR_SET_NO_NEW_PRIVS:
-        return a != 1 || (b | c | d) != 0 ? -EINVAL : prctl_flag(&g_ident.no_new_privs, 1);
+        return a != 1 || (b | c | d) != 0 ? -EINVAL : prctl_flag(&own()->no_new_privs, 1);
     case PR_SET_CHILD_SUBREAPER:
-        g_ident.child_subreaper = a != 0;
+        own()->child_subreaper = a != 0;
         return family_process_set(process_current()->pid, PIDS_SUBREAPER, a != 0);
     case PR_GET_CHILD_SUBREAPER: {
-        const int32_t v = g_ident.child_subreaper;
+        const int32_t v = own()->child_subreaper;
 
         return user_put(a, &v);
     }
@@ -592,10 +615,10 @@ SYSCALL_5(prctl, int, option, uint64_t, a, uint64_t, b, uint64_t, c, uint64_t, d
         process_current()->death_signal = (uint32_t)a;
         return family_process_set(process_current()->pid, PIDS_DEATH_SIGNAL, a);
     case PR_GET_PDEATHSIG: return user_put(a, &process_current()->death_signal);
-    case PR_GET_TIMERSLACK: return (int64_t)g_ident.timer_slack;
+    case PR_GET_TIMERSLACK: return (int64_t)own()->timer_slack;
     case PR_SET_TIMERSLACK:
         /* Remembered: wake-ups are the host's to delay anyway. */
-        g_ident.timer_slack = (int64_t)a <= 0 ? TIMER_SLACK_NS : a;
+        own()->timer_slack = (int64_t)a <= 0 ? IDENTITY_SLACK : a;
         return 0;
     case PR_GET_TIMING: return 0;
     case PR_SET_TIMING: return a == 0 ? 0 : -EINVAL;
