@@ -25,8 +25,8 @@ class Bench(unittest.TestCase):
                        "build-4mib", "quote-generate", "quote-verify", "getpid", "clock", "pread-4k",
                        "open-close", "stat", "mmap", "futex-pingpong", "epoll", "socketpair",
                        "socket-pingpong", "thread-create", "py-cpu", "py-start", "hello-start",
-                       "raw-gcm", "sealed-first", "sealed-rand", "sealed-read", "pread-4k-sealed",
-                       "open-close-sealed", "stat-sealed", "start-many-files", "convert-220m"):
+                       "raw-gcm", "sealed-first", "sealed-rand", "sealed-second", "sealed-read",
+                       "pread-4k-sealed", "open-close-sealed", "stat-sealed", "start-many-files", "convert-220m"):
             self.assertIn(wanted, ids)
 
     def test_json_has_the_fields_of_the_design(self):
