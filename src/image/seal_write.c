@@ -15,7 +15,9 @@
 
 /*
  * The caller encrypts, a thread of its own writes, which takes the kernel twice as long. A ring of
- * batches lies between them.
+ * batches lies between them. A batch that goes on where the last one ended begins at a multiple of
+ * its size in the file: the kernel then keeps it in one piece, which is cheaper to write and, since
+ * the image is read through a mapping, cheaper to map.
  */
 
 #define BATCHES      4u
@@ -40,6 +42,7 @@ struct seal_writer {
     struct slot_ring ring;
     pthread_t thread;
     bool threaded;
+    struct batch *open; /* not full yet, or NULL */
     struct batch batches[BATCHES];
 };
 
@@ -75,10 +78,21 @@ static void *write_batches(void *arg)
     return NULL;
 }
 
+static int join(struct seal_writer *w, struct error **err)
+{
+    if (!w->threaded) {
+        return 0;
+    }
+    slot_ring_end(&w->ring, 0, NULL);
+    (void)pthread_join(w->thread, NULL);
+    w->threaded = false;
+    return slot_ring_outcome(&w->ring, err);
+}
+
 struct seal_writer *seal_writer_free(struct seal_writer *w)
 {
     if (w != NULL) {
-        (void)seal_writer_wait(w, NULL);
+        (void)join(w, NULL);
         slot_ring_done(&w->ring);
         img_out_discard(&w->out);
         free(w->written);
@@ -169,65 +183,91 @@ static int claim(struct seal_writer *w, uint64_t block, struct error **err)
     return 0;
 }
 
-static int encrypt(struct seal_writer *w, uint64_t block, const uint8_t *data, struct batch *b,
+/* `count` blocks more at the end of a batch. */
+static int encrypt(struct seal_writer *w, struct batch *b, const uint8_t *data, size_t count,
                    struct error **err)
 {
-    for (size_t i = 0; i < b->count; i++) {
+    for (size_t i = 0; i < count; i++) {
+        const uint64_t block = b->block + b->count;
         uint8_t nonce[SEALED_NONCE_SIZE];
-        int r = claim(w, block + i, err);
+        int r = claim(w, block, err);
 
         if (r < 0) {
             return r;
         }
-        seal_nonce(block + i, nonce);
+        seal_nonce(block, nonce);
         aead_seal(&w->keys.data, nonce, NULL, 0, data + i * SEALED_BLOCK_SIZE, SEALED_BLOCK_SIZE,
-                  b->cipher + i * SEALED_BLOCK_SIZE, b->tags + i * SEALED_TAG_SIZE);
+                  b->cipher + b->count * SEALED_BLOCK_SIZE, b->tags + b->count * SEALED_TAG_SIZE);
+        b->count++;
     }
-    b->block = block;
     return 0;
+}
+
+static int open_batch(struct seal_writer *w, uint64_t block, struct error **err)
+{
+    unsigned slot = 0;
+
+    if (w->threaded && !slot_ring_wait_free(&w->ring, &slot)) {
+        return slot_ring_outcome(&w->ring, err);
+    }
+    w->open = &w->batches[slot];
+    w->open->block = block;
+    w->open->count = 0;
+    return 0;
+}
+
+static int close_batch(struct seal_writer *w, struct error **err)
+{
+    const struct batch *b = TAKE_PTR(w->open);
+
+    if (b == NULL || b->count == 0) {
+        return 0;
+    }
+    if (w->threaded) {
+        slot_ring_push(&w->ring);
+        return 0;
+    }
+    return write_batch(w, b, err);
+}
+
+/* Blocks from `block` on, up to a multiple of a batch's size in the file. */
+static size_t room_from(uint64_t block)
+{
+    return BATCH_BLOCKS - (size_t)(seal_block_offset(block) / SEALED_BLOCK_SIZE % BATCH_BLOCKS);
 }
 
 int seal_writer_put(struct seal_writer *w, uint64_t block, const uint8_t *data, size_t count,
                     struct error **err)
 {
-    while (count > 0) {
-        struct batch *b;
-        unsigned slot = 0;
-        int r;
+    int r = 0;
 
-        if (w->threaded && !slot_ring_wait_free(&w->ring, &slot)) {
-            return slot_ring_outcome(&w->ring, err);
-        }
-        b = &w->batches[slot];
-        b->count = MIN(count, (size_t)BATCH_BLOCKS);
-        r = encrypt(w, block, data, b, err);
-        if (r < 0) {
-            return r;
-        }
-        block += b->count;
-        data += b->count * SEALED_BLOCK_SIZE;
-        count -= b->count;
-        if (w->threaded) {
-            slot_ring_push(&w->ring);
-        } else {
-            r = write_batch(w, b, err);
-        }
-        if (r < 0) {
-            return r;
-        }
+    if (w->open != NULL && w->open->block + w->open->count != block) {
+        r = close_batch(w, err);
     }
-    return 0;
+    while (r == 0 && count > 0) {
+        const size_t room = room_from(block);
+        const size_t n = MIN(count, room);
+
+        r = w->open == NULL ? open_batch(w, block, err) : 0;
+        if (r == 0) {
+            r = encrypt(w, w->open, data, n, err);
+        }
+        if (r == 0 && n == room) {
+            r = close_batch(w, err);
+        }
+        block += n;
+        data += n * SEALED_BLOCK_SIZE;
+        count -= n;
+    }
+    return r;
 }
 
 int seal_writer_wait(struct seal_writer *w, struct error **err)
 {
-    if (!w->threaded) {
-        return 0;
-    }
-    slot_ring_end(&w->ring, 0, NULL);
-    (void)pthread_join(w->thread, NULL);
-    w->threaded = false;
-    return slot_ring_outcome(&w->ring, err);
+    int r = close_batch(w, err);
+    int joined = join(w, r < 0 ? NULL : err);
+
+    return r < 0 ? r : joined;
 }
 
 static int sink_put(void *ctx, uint64_t block, const uint8_t *data, size_t count,

@@ -160,6 +160,58 @@ static void test_seal_write_same_inputs_give_the_same_bits(void **state)
     assert_int_equal(unlink(g_path), 0);
 }
 
+#define MANY 1500u /* blocks: enough for the thread that writes */
+
+/* What a writer makes of `count` blocks that come in pieces: the second half first, in pieces of
+ * growing size, or all of them at once. */
+static uint8_t *seal_pieces(const uint8_t *plain, uint64_t count, bool pieces,
+                            uint8_t root[static 32])
+{
+    _cleanup_seal_writer_ struct seal_writer *w = NULL;
+    uint8_t *file = NULL;
+    size_t step = 1;
+    size_t size;
+
+    assert_int_equal(seal_writer_new(g_path, count, key, salt, &w, NULL), 0);
+    if (!pieces) {
+        assert_int_equal(seal_writer_put(w, 0, plain, count, NULL), 0);
+    }
+    for (uint64_t half = 0; half < 2 && pieces; half++) {
+        const uint64_t end = half == 0 ? count : count / 2;
+
+        for (uint64_t at = half == 0 ? count / 2 : 0; at < end; step = step * 3 % 197) {
+            const size_t n = MIN(step, (size_t)(end - at));
+
+            assert_int_equal(seal_writer_put(w, at, plain + at * 4096, n, NULL), 0);
+            at += n;
+        }
+    }
+    assert_int_equal(seal_writer_finish(w, root, NULL), 0);
+    assert_int_equal(fs_read_file(g_path, 16 << 20, &file, &size, NULL), 0);
+    assert_true(size > count * 4096);
+    assert_int_equal(unlink(g_path), 0);
+    return file;
+}
+
+static void test_seal_write_pieces_of_any_size_and_order(void **state)
+{
+    static const uint64_t counts[] = {1, 62, 63, 64, 65, 127, 300, MANY};
+    _cleanup_free_ uint8_t *plain = malloc(MANY * 4096);
+
+    assert_non_null(plain);
+    for (size_t i = 0; i < MANY * 4096; i++) {
+        plain[i] = (uint8_t)(i * 2654435761u >> 13);
+    }
+    for (size_t i = 0; i < ARRAY_COUNT(counts); i++) {
+        uint8_t root[2][32];
+        _cleanup_free_ uint8_t *whole = seal_pieces(plain, counts[i], false, root[0]);
+        _cleanup_free_ uint8_t *parts = seal_pieces(plain, counts[i], true, root[1]);
+
+        assert_memory_equal(root[0], root[1], 32);
+        assert_memory_equal(whole, parts, counts[i] * 4096);
+    }
+}
+
 static void test_seal_write_a_block_twice_or_never_is_refused(void **state)
 {
     _cleanup_seal_writer_ struct seal_writer *w = NULL;
@@ -256,6 +308,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_seal_write_file_follows_the_document),
         cmocka_unit_test(test_seal_write_same_inputs_give_the_same_bits),
+        cmocka_unit_test(test_seal_write_pieces_of_any_size_and_order),
         cmocka_unit_test(test_seal_write_a_block_twice_or_never_is_refused),
         cmocka_unit_test(test_seal_write_killed_leaves_nothing_behind),
         cmocka_unit_test(test_seal_write_full_disk_is_a_clean_error),
