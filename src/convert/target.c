@@ -9,7 +9,7 @@
 
 #include "base/alloc.h"
 #include "image/leftovers.h"
-#include "image/store.h"
+#include "image/skopeo.h"
 
 void target_done(struct target *t)
 {
@@ -63,7 +63,7 @@ static int take_file(struct target *t, enum img_out_kind kind, const char *rest,
 static int take_remote(struct target *t, const char *reference, struct error **err)
 {
     const char *tmp = getenv("TMPDIR");
-    int r = img_store_have_skopeo(reference, err);
+    int r = skopeo_have(reference, err);
 
     if (r < 0) {
         return r;
@@ -147,5 +147,5 @@ int target_push(const struct target *t, struct error **err)
         layout = NULL;
         return error_set_errno(err, ENOMEM, "writing %s", t->reference);
     }
-    return img_store_push(layout, t->reference, err);
+    return skopeo_copy(layout, t->reference, err);
 }

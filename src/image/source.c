@@ -11,7 +11,7 @@
 #include "base/alloc.h"
 #include "core/ct.h"
 #include "core/hex.h"
-#include "image/store.h"
+#include "image/skopeo.h"
 
 #define SHA256_PREFIX "sha256:"
 
@@ -496,7 +496,7 @@ static int open_any(struct img_source *s, const char *reference, struct error **
     }
     if (after(reference, "docker://") != NULL || after(reference, "docker-daemon:") != NULL ||
         after(reference, "containers-storage:") != NULL) {
-        r = img_store_fetch(reference, &s->store, err);
+        r = skopeo_fetch(reference, &s->store, err);
         return r < 0 ? r : open_oci(s, NULL, err);
     }
     return error_set(err, EINVAL,

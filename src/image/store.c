@@ -4,12 +4,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -362,104 +360,4 @@ int img_store_read(struct img_store *s, const char *name, size_t max, uint8_t **
     *ret = TAKE_PTR(data);
     *ret_size = have;
     return 0;
-}
-
-int img_store_have_skopeo(const char *reference, struct error **err)
-{
-    const char *path = getenv("PATH");
-
-    for (const char *p = path == NULL ? "" : path; *p != '\0';
-         p += strcspn(p, ":"), p += *p == ':') {
-        char file[4096];
-
-        (void)snprintf(file, sizeof(file), "%.*s/skopeo", (int)strcspn(p, ":"), p);
-        if (access(file, X_OK) == 0) {
-            return 0;
-        }
-    }
-    return error_set(err, ENOENT,
-                     "%s needs skopeo, which is not installed (apt-get install skopeo); or go by a "
-                     "file: docker save and docker load, and docker-archive:FILE",
-                     reference);
-}
-
-static int run_skopeo(const char *from, const char *to, const char *what, struct error **err)
-{
-    char *argv[] = {(char[]){"skopeo"},  (char[]){"copy"},
-                    (char[]){"--quiet"}, (char[]){"--override-os"},
-                    (char[]){"linux"},   (char[]){"--override-arch"},
-                    (char[]){"amd64"},   strdup(from),
-                    strdup(to),          NULL};
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    sigset_t none;
-    int status = 0;
-    pid_t pid;
-    int e;
-
-    (void)sigemptyset(&none); /* ours may be blocked: see leftovers.h */
-    e = posix_spawnattr_init(&attributes);
-    e = e != 0 ? e : posix_spawnattr_setsigmask(&attributes, &none);
-    e = e != 0 ? e : posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
-    e = e != 0 ? e : posix_spawn_file_actions_init(&actions);
-    if (e == 0) {
-        /* Our standard output is for results alone. */
-        e = posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
-        e = e != 0 ? e : posix_spawnp(&pid, argv[0], &actions, &attributes, argv, environ);
-        (void)posix_spawn_file_actions_destroy(&actions);
-        (void)posix_spawnattr_destroy(&attributes);
-    }
-    free(argv[7]);
-    free(argv[8]);
-    if (e != 0) {
-        return error_set_errno(err, e, "cannot start skopeo");
-    }
-    while (waitpid(pid, &status, 0) < 0) {
-        if (errno != EINTR) {
-            return error_set_errno(err, errno, "waiting for skopeo");
-        }
-    }
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-        return error_set(err, EIO, "skopeo could not copy %s (its message stands above)", what);
-    }
-    return 0;
-}
-
-int img_store_push(const char *from, const char *to, struct error **err)
-{
-    return run_skopeo(from, to, to, err);
-}
-
-int img_store_fetch(const char *reference, struct img_store **ret, struct error **err)
-{
-    const char *tmp = getenv("TMPDIR");
-    _cleanup_free_ char *dir = NULL;
-    _cleanup_free_ char *target = NULL;
-    int r = img_store_have_skopeo(reference, err);
-
-    if (r < 0) {
-        return r;
-    }
-    if (asprintf(&dir, "%s/nacre-image-XXXXXX", tmp == NULL || *tmp == '\0' ? "/tmp" : tmp) < 0) {
-        dir = NULL;
-        return error_set_errno(err, ENOMEM, "fetching %s", reference);
-    }
-    if (mkdtemp(dir) == NULL) {
-        return error_set_errno(err, errno, "cannot create a directory for %s in TMPDIR", reference);
-    }
-    img_leftover_add(dir);
-    if (asprintf(&target, "oci:%s:image", dir) < 0) {
-        target = NULL;
-        r = error_set_errno(err, ENOMEM, "fetching %s", reference);
-    } else {
-        r = run_skopeo(reference, target, reference, err);
-    }
-    if (r == 0) {
-        r = img_store_open(dir, /*owned=*/true, ret, err);
-    }
-    if (r < 0) {
-        img_remove_all(dir);
-        img_leftover_drop(dir);
-    }
-    return r;
 }

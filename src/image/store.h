@@ -30,13 +30,3 @@ bool img_store_has(struct img_store *s, const char *name);
 /* Reads a member whole: at most `max` bytes, malloc'd, NUL-terminated. */
 [[nodiscard]] int img_store_read(struct img_store *s, const char *name, size_t max, uint8_t **ret,
                                  size_t *ret_size, struct error **err);
-
-/* -ENOENT with the next step when skopeo, which `reference` needs, is not on the PATH. */
-[[nodiscard]] int img_store_have_skopeo(const char *reference, struct error **err);
-
-/* Runs skopeo to copy the layout `from` ("oci:DIR:TAG") to `to`. */
-[[nodiscard]] int img_store_push(const char *from, const char *to, struct error **err);
-
-/* Runs skopeo to copy an image it can reach into a temporary OCI layout, and opens that. */
-[[nodiscard]] int img_store_fetch(const char *reference, struct img_store **ret,
-                                  struct error **err);
