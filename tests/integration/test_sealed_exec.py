@@ -155,6 +155,51 @@ class SealedExec(unittest.TestCase):
         self.assertNotEqual(r.returncode, 0)
         self.assertIn(b"truncated", r.stderr)
 
+    def stream_while(self, act):
+        """Reads /big through a pipe; `act` is done to the image when the program is in the middle of it and
+        waits for its reader. What came out, and the program's end."""
+        path = os.path.join(self.dir, "during")
+        shutil.copy(self.image, path)
+        with subprocess.Popen([NACRE, "exec", "--quiet", "--sealed", path, "--key", self.key, "--",
+                               "/bin/busybox", "cat", "/big"], stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, env=dict(os.environ, NACRE_MODE="soft")) as p:
+            out = p.stdout.read(2 << 20)
+            act(path)
+            rest, err = p.communicate(timeout=60)
+        os.unlink(path)
+        return out + rest, err, p.returncode
+
+    def test_a_stream_is_right_when_nobody_touches_it(self):
+        out, err, code = self.stream_while(lambda path: None)
+        self.assertEqual((code, err), (0, b""))
+        self.assertEqual(hashlib.sha256(out).digest(), hashlib.sha256(self.big).digest())
+
+    def test_truncated_during_a_stream(self):
+        out, err, code = self.stream_while(lambda path: os.truncate(path, BLOCK))
+        self.assertNotEqual(code, 0)
+        self.assertIn(b"Input/output error", err)
+        self.assertIn(b"audit: the sealed image", err)
+        self.assertGreaterEqual(len(out), 2 << 20)
+        self.assertLess(len(out), len(self.big))
+        self.assertTrue(self.big.startswith(out))
+
+    def test_changed_during_a_stream(self):
+        def change(path):
+            with open(path, "r+b") as f:
+                for at in range(BLOCK, os.path.getsize(path), BLOCK):
+                    f.seek(at + at // BLOCK * 37 % BLOCK)
+                    old = f.read(1)
+                    f.seek(-1, os.SEEK_CUR)
+                    f.write(bytes([old[0] ^ 1]))
+
+        out, err, code = self.stream_while(change)
+        self.assertNotEqual(code, 0)
+        self.assertIn(b"Input/output error", err)
+        self.assertIn(b"audit: the sealed image", err)
+        self.assertGreaterEqual(len(out), 2 << 20)
+        self.assertLess(len(out), len(self.big))
+        self.assertTrue(self.big.startswith(out))
+
     def test_usage(self):
         r = subprocess.run([NACRE, "exec", "--sealed", self.image, "--", "/bin/sh"],
                            stderr=subprocess.PIPE, check=False)

@@ -128,11 +128,10 @@ static void take_out(struct block_cache *c, struct block_frame *f, struct block_
     __atomic_store_n(&f->block, BLOCK_NONE, __ATOMIC_RELAXED);
 }
 
-uint32_t block_cache_unpin(struct block_cache *c, struct block_frame *const *frames, uint32_t count,
-                           uint32_t finished, struct block_frame **ret_gone)
+void block_cache_unpin(struct block_cache *c, struct block_frame *const *frames, uint32_t count,
+                       uint32_t finished, struct block_frame **gone)
 {
     struct spinlock *l = shard_of(c, frames[0]->block); /* which stays while we hold a pin */
-    uint32_t gone = 0;
 
     spin_lock(l);
     for (uint32_t i = 0; i < count; i++) {
@@ -141,14 +140,11 @@ uint32_t block_cache_unpin(struct block_cache *c, struct block_frame *const *fra
         f->pins--;
         if (i < finished && f->once && f->pins == 0) {
             take_out(c, f, &g_seen);
-            ret_gone[gone++] = f;
+            f->next_free = *gone;
+            *gone = f;
         }
     }
     spin_unlock(l);
-    if (gone > 0) {
-        (void)__atomic_add_fetch(&c->passed, gone, __ATOMIC_RELAXED);
-    }
-    return gone;
 }
 
 void block_cache_unpin_block(struct block_cache *c, uint64_t block)
@@ -321,6 +317,25 @@ void block_cache_give(struct block_cache *c, struct block_frame *const *frames, 
         c->free = frames[i];
     }
     mutex_unlock(&c->grow);
+}
+
+void block_cache_give_gone(struct block_cache *c, struct block_frame **gone)
+{
+    struct block_frame *last = *gone;
+    uint64_t count = 1;
+
+    if (last == NULL) {
+        return;
+    }
+    for (; last->next_free != NULL; last = last->next_free) {
+        count++;
+    }
+    mutex_lock(&c->grow);
+    last->next_free = c->free;
+    c->free = *gone;
+    c->passed += count;
+    mutex_unlock(&c->grow);
+    *gone = NULL;
 }
 
 /* Puts in neighbours that are together(), and pins the first `want` of them for pins[]. Frames that

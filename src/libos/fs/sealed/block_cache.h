@@ -53,7 +53,7 @@ struct block_cache {
     size_t hand;
     struct block_frame *free;
     uint64_t evicted;
-    uint64_t passed; /* blocks that went with their first reader; atomic */
+    uint64_t passed; /* blocks that went with their first reader */
 };
 
 /* `bytes` bounds the data kept; at least BLOCK_CACHE_MIN is used. */
@@ -67,11 +67,11 @@ uint32_t block_cache_pin(struct block_cache *c, uint64_t block, struct block_fra
                          uint32_t count);
 bool block_cache_has(struct block_cache *c, uint64_t block);
 /* Gives up the pins of one block_cache_pin() or _insert(). The first `finished` blocks were read to
- * their end: of these, what was there for one reader comes out, *ret_gone is the caller's to give
- * back. How many. */
-[[nodiscard]] uint32_t block_cache_unpin(struct block_cache *c, struct block_frame *const *frames,
-                                         uint32_t count, uint32_t finished,
-                                         struct block_frame **ret_gone);
+ * their end: of these, what was there for one reader comes out, onto the list *gone, which is the
+ * caller's to give back. */
+void block_cache_unpin(struct block_cache *c, struct block_frame *const *frames, uint32_t count,
+                       uint32_t finished, struct block_frame **gone);
+void block_cache_give_gone(struct block_cache *c, struct block_frame **gone);
 /* By number: the block is pinned by the caller. */
 void block_cache_unpin_block(struct block_cache *c, uint64_t block);
 

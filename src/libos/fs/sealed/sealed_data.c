@@ -7,18 +7,6 @@
 
 #define WINDOW_FIRST 4u
 
-/* Frames whose blocks were there for this reader alone, on their way back. */
-struct finished {
-    struct block_frame *frames[BLOCK_FILL_MAX + BLOCK_PINS_MAX];
-    uint32_t count;
-};
-
-static void give_back(struct sealed_store *s, struct finished *d)
-{
-    block_cache_give(&s->cache, d->frames, d->count);
-    d->count = 0;
-}
-
 /*
  * How many blocks to open from `block` on, of a run of `run`: what the caller asked for at least;
  * more, doubling, while reads go on where the last one ended. Races between readers of one file
@@ -51,7 +39,7 @@ static uint64_t blocks_of(uint64_t within, uint64_t size)
 
 /* Pins the first blocks of a piece, as many as are easily had of what is wanted: how many. */
 static int get_blocks(struct sealed_inode *si, const struct erofs_extent *x, uint64_t want,
-                      struct finished *d, struct block_frame **ret)
+                      struct block_frame **gone, struct block_frame **ret)
 {
     struct sealed_super *s = sealed_super_of(&si->inode);
     const uint64_t block = x->image / SEALED_BLOCK_SIZE;
@@ -64,15 +52,17 @@ static int get_blocks(struct sealed_inode *si, const struct erofs_extent *x, uin
     if (r > 0) {
         return r;
     }
-    give_back(&s->store, d); /* they are the next to be filled, and the processor still has them */
+    /* They are the next to be filled, and the processor still has them. */
+    block_cache_give_gone(&s->store.cache, gone);
     plan = plan_ahead(si, block, wanted, blocks_of(within, x->length));
     r = store_pin(&s->store, &plan, ret, most);
     return r < 0 ? sealed_error(s, &si->e, r) : r;
 }
 
-/* Copies bytes of one contiguous piece of the image out of the blocks that are pinned. */
+/* Copies bytes of one contiguous piece of the image, out of as many blocks as were easily had.
+ * *gone: frames whose blocks were there for this reader alone. */
 static int64_t put_blocks(struct sealed_inode *si, struct iter *to, const struct erofs_extent *x,
-                          struct finished *d)
+                          struct block_frame **gone)
 {
     struct sealed_store *s = &sealed_super_of(&si->inode)->store;
     const uint64_t want = MIN(x->length, to->left);
@@ -80,7 +70,7 @@ static int64_t put_blocks(struct sealed_inode *si, struct iter *to, const struct
     uint64_t within = x->image % SEALED_BLOCK_SIZE;
     uint32_t finished = 0;
     uint64_t done = 0;
-    int r = get_blocks(si, x, want, d, f);
+    int r = get_blocks(si, x, want, gone, f);
 
     if (r < 0) {
         return r;
@@ -97,10 +87,7 @@ static int64_t put_blocks(struct sealed_inode *si, struct iter *to, const struct
         finished += within + n == SEALED_BLOCK_SIZE || done == x->length ? 1 : 0;
         within = 0;
     }
-    d->count += block_cache_unpin(&s->cache, f, (uint32_t)r, finished, &d->frames[d->count]);
-    if (d->count > ARRAY_COUNT(d->frames) - BLOCK_PINS_MAX) {
-        give_back(s, d);
-    }
+    block_cache_unpin(&s->cache, f, (uint32_t)r, finished, gone);
     return done == 0 ? -EFAULT : (int64_t)done;
 }
 
@@ -108,12 +95,11 @@ int64_t sealed_read(struct inode *inode, struct iter *to, uint64_t offset)
 {
     struct sealed_inode *si = sealed_of(inode);
     struct sealed_super *s = sealed_super_of(inode);
-    struct finished d;
+    struct block_frame *gone = NULL;
     struct erofs_extent x = {0};
     int64_t done = 0;
     int64_t n = 0;
 
-    d.count = 0;
     while (to->left > 0) {
         if (x.length == 0) {
             n = sealed_error(s, &si->e, erofs_map(&s->erofs, &si->e, offset, &x));
@@ -127,7 +113,7 @@ int64_t sealed_read(struct inode *inode, struct iter *to, uint64_t offset)
 
             n = zeroed == 0 ? -EFAULT : (int64_t)zeroed;
         } else {
-            n = put_blocks(si, to, &x, &d);
+            n = put_blocks(si, to, &x, &gone);
         }
         if (n <= 0) {
             break;
@@ -137,7 +123,7 @@ int64_t sealed_read(struct inode *inode, struct iter *to, uint64_t offset)
         x.length -= (uint64_t)n;
         x.image += (uint64_t)n;
     }
-    give_back(&s->store, &d);
+    block_cache_give_gone(&s->store.cache, &gone);
     return done > 0 ? done : MIN(n, (int64_t)0);
 }
 
