@@ -29,6 +29,7 @@ X(process_setsid, 4, 4, "caller -> session")
 X(process_set, 16, 16, "pid, property, value")
 X(process_rename, 256, 256, "struct pids_name")
 X(process_describe, 4, 4, "pid -> struct pids_info")
+X(report, 136, 8212, "what a process did, at its end: struct report_head and counts")
 X(process_next, 4, 4, "pid -> the next one in use")
 /* shared objects: family/wire.h has the requests, family/home*.c the handlers */
 X(clone, 4, 4, "a child gets every handle of its parent, under the same numbers")

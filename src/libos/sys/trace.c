@@ -231,6 +231,18 @@ static void emit(const struct strbuild *b)
     host_log(LOG_TRACE, b->text, strbuild_length(b));
 }
 
+/* Who calls: a thread by its number, and its process where that is another one. */
+static void put_caller(struct strbuild *b)
+{
+    const struct thread *t = thread_current();
+
+    if (t->tid == t->process->pid) {
+        strbuild_add(b, "[%d] ", t->tid);
+    } else {
+        strbuild_add(b, "[%d:%d] ", t->process->pid, t->tid);
+    }
+}
+
 /* Calls that do not come back, and those that may block for long, are shown when they begin. */
 void trace_enter(uint64_t number, const uint64_t args[static 6])
 {
@@ -240,7 +252,7 @@ void trace_enter(uint64_t number, const uint64_t args[static 6])
         return;
     }
     strbuild_init(&b);
-    strbuild_add(&b, "[%d] ", thread_current()->tid);
+    put_caller(&b);
     put_call(&b, number, args);
     strbuild_add(&b, ") = ?");
     emit(&b);
@@ -251,7 +263,7 @@ void trace_leave(uint64_t number, const uint64_t args[static 6], int64_t result)
     struct strbuild b;
 
     strbuild_init(&b);
-    strbuild_add(&b, "[%d] ", thread_current()->tid);
+    put_caller(&b);
     put_call(&b, number, args);
     put_result(&b, result);
     emit(&b);
@@ -266,7 +278,8 @@ void trace_exception(const struct cpu_context *ctx, uint32_t vector, uint32_t co
         return;
     }
     strbuild_init(&b);
-    strbuild_add(&b, "[%d] --- exception %u (code 0x%x, address 0x%lx) at 0x%lx ---",
-                 thread_current()->tid, vector, code, address, ctx->rip);
+    put_caller(&b);
+    strbuild_add(&b, "--- exception %u (code 0x%x, address 0x%lx) at 0x%lx ---", vector, code,
+                 address, ctx->rip);
     emit(&b);
 }
