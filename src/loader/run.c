@@ -90,6 +90,7 @@ enum thread_end run_serve(struct loader_thread *t, enum enclave_entry entry, uin
 
         if (unlikely(t->resuming)) {
             __atomic_store_n(&t->resuming, false, __ATOMIC_SEQ_CST);
+            threads_started(t);
         }
         if (likely(r == 0 && run.function == ENCLU_EEXIT)) {
             end = serve_exit(t, args);

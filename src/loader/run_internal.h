@@ -61,6 +61,7 @@ struct loader_thread {
     bool untold;       /* a signal was filed that the enclave does not know of */
     uint32_t level;    /* entries on top of each other; equals CSSA while inside */
     bool is_main;
+    bool starting;         /* the enclave has not left for the first time; nobody may interrupt */
     bool resuming;         /* between the last look at `signals` and ERESUME's end */
     bool have_retry_timer; /* kicks this thread again a little later */
     int retry_timer;
@@ -127,6 +128,8 @@ void threads_remove(struct loader_thread *t);
 [[nodiscard]] int threads_kick(struct loader *l, uint64_t tcs);
 /* Per-thread set-up on the thread itself. */
 [[nodiscard]] int threads_attach(struct loader_thread *t, struct error **err);
+/* The first thread's first exit: from here on signals interrupt it. */
+void threads_started(struct loader_thread *t);
 void threads_detach(struct loader_thread *t);
 void threads_free_spare(struct loader *l);
 

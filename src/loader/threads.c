@@ -167,8 +167,25 @@ int threads_attach(struct loader_thread *t, struct error **err)
         return r;
     }
     signals_set_thread(t);
-    (void)pthread_sigmask(SIG_UNBLOCK, &filed, NULL);
+    if (t->is_main) {
+        /* An enclave that starts knows nothing of itself yet and cannot be interrupted. */
+        t->starting = true;
+        t->resuming = true; /* so that its first exit is looked at */
+    } else {
+        (void)pthread_sigmask(SIG_UNBLOCK, &filed, NULL);
+    }
     return 0;
+}
+
+void threads_started(struct loader_thread *t)
+{
+    sigset_t filed;
+
+    if (t->starting) {
+        t->starting = false;
+        signals_filed_set(&filed);
+        (void)pthread_sigmask(SIG_UNBLOCK, &filed, NULL);
+    }
 }
 
 void threads_detach(struct loader_thread *t)

@@ -157,6 +157,17 @@ static int step(int deliver, int *ret_status)
     return 0;
 }
 
+/* Addresses of a static program, and of what the library OS puts near it: every instruction there is
+ * struck, the first time it is met. */
+#define APPLICATION_END (1ull << 32)
+
+static int strike_here(uint32_t left)
+{
+    const uint64_t rip = rip_now();
+
+    return (left == 0 || rip < APPLICATION_END) && is_new(rip);
+}
+
 static int walk(uint64_t steps, uint32_t seed, uint64_t *ret_struck)
 {
     uint32_t left = distance(&seed);
@@ -175,12 +186,12 @@ static int walk(uint64_t steps, uint32_t seed, uint64_t *ret_struck)
             continue;
         }
         i++;
-        if (left > 0) {
-            left--;
-        } else if (is_new(rip_now())) {
+        if (strike_here(left)) {
             deliver = SIGUSR1;
             left = distance(&seed);
             ++*ret_struck;
+        } else if (left > 0) {
+            left--;
         }
     }
     return 0;

@@ -160,7 +160,7 @@ FUNCTION enclave_entry
     movq %rcx, %gs:TP_TRAP_URET
     movq %gs:TP_TRAP_TOP, %rsp
     CLEAN_FLAGS
-    call trap_first_stage
+    call trap_first_stage /* rdi, rsi: as the host gave them */
     movq %gs:TP_TRAP_URET, %rbx
     movq %gs:TP_TRAP_URSP, %rsp
     movq %gs:TP_TRAP_URBP, %rbp

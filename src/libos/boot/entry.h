@@ -29,7 +29,7 @@ int user_raw_cmpxchg32(uint32_t *p, uint32_t *expected, uint32_t desired);
 /* --- called from entry.S --- */
 void boot_start(struct thread_page *tp, uint64_t block, uint64_t argument);
 _noreturn_ void thread_entry(struct thread_page *tp, uint64_t block);
-void trap_first_stage(uint64_t entry);
+void trap_first_stage(uint64_t entry, uint64_t block);
 void syscall_from_app(struct cpu_context *ctx);
 void exception_from_app(struct cpu_context *ctx);
 void exception_from_libos(struct cpu_context *ctx);

@@ -153,7 +153,8 @@ static inline struct thread_page *thread_page(void)
  * in looks, so that it is taken on the way to the application. */
 static inline void thread_page_note_signals(const struct thread_page *tp)
 {
-    if (__atomic_load_n(&tp->block->signals, __ATOMIC_RELAXED) != 0 && tp->current != NULL) {
+    if (tp->block != NULL && __atomic_load_n(&tp->block->signals, __ATOMIC_RELAXED) != 0 &&
+        tp->current != NULL) {
         (void)__atomic_or_fetch(&tp->current->work, WORK_SIGNAL, __ATOMIC_RELEASE);
     }
 }

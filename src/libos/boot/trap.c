@@ -58,9 +58,16 @@ static const struct sgx_exinfo *ssa_exinfo(const struct thread_page *tp)
                                        sizeof(struct sgx_gprsgx) - sizeof(struct sgx_exinfo));
 }
 
-static void leave(struct thread_page *tp, uint32_t code)
+/* The block is the one this entry was made with: the thread's own may not be known yet (it comes in
+ * for the first time) or not any more (its slot is being given to another thread). A host that
+ * names a wrong one learns nothing and hears nothing. */
+static void leave(uint64_t block, uint32_t code)
 {
-    __atomic_store_n(&tp->block->exit, code, __ATOMIC_RELAXED);
+    struct hostcall_block *b = (struct hostcall_block *)block;
+
+    if ((block & 7) == 0 && host_range_outside(b, sizeof(*b))) {
+        __atomic_store_n(&b->exit, code, __ATOMIC_RELAXED);
+    }
 }
 
 /* Sends the interrupted code to a second-stage entry. */
@@ -94,14 +101,14 @@ static void first_stage_signal(struct thread_page *tp, struct sgx_gprsgx *g)
     redirect(tp, g, exception_entry_app, tp->kstack);
 }
 
-void trap_first_stage(uint64_t entry)
+void trap_first_stage(uint64_t entry, uint64_t block)
 {
     struct thread_page *tp = thread_page();
     struct sgx_gprsgx *g = ssa_gpr(tp);
     const uint32_t info = g->exitinfo;
 
     tp->aex_count++;
-    leave(tp, EXIT_RESUME);
+    leave(block, EXIT_RESUME);
     if (tp->state != TP_STATE_RUNNING) {
         return;
     }
@@ -126,7 +133,7 @@ void trap_first_stage(uint64_t entry)
     }
     /* Below our own frame; no red zone in this build, but ENCLU slots own 8 bytes there. */
     if (!address_in_enclave(g->rsp - 4096, 4096)) {
-        leave(tp, EXIT_ABORT);
+        leave(block, EXIT_ABORT);
         return;
     }
     redirect(tp, g, exception_entry_libos, (g->rsp - 128) & ~15ull);
