@@ -27,7 +27,7 @@ int main(void)
         const int fd = timerfd_create(clocks[i], TFD_NONBLOCK);
 
         clock_gettime(clocks[i], &now);
-        t = (struct itimerspec){{0, 0}, {now.tv_sec, now.tv_nsec + 10000000}};
+        t = (struct itimerspec){{0, 0}, {now.tv_sec, now.tv_nsec + 200000000}};
         if (t.it_value.tv_nsec >= 1000000000) {
             t.it_value.tv_nsec -= 1000000000;
             t.it_value.tv_sec++;

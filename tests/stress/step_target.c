@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -202,6 +203,28 @@ static void others(char *page)
     }
 }
 
+/* A thread's whole life, its first and last instructions inside. */
+static void *live(void *arg)
+{
+    *(volatile int *)arg += 1;
+    return arg;
+}
+
+static void thread(void)
+{
+    pthread_t t;
+    int lived = 0;
+    int r = pthread_create(&t, NULL, live, &lived);
+
+    if (r == 0) {
+        r = pthread_join(t, NULL);
+    }
+    if (r != 0 || lived != 1) {
+        printf("thread: %d\n", r);
+        exit(1);
+    }
+}
+
 int main(void)
 {
     struct sigaction sa = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO};
@@ -223,6 +246,8 @@ int main(void)
         check("ret", ++offset, 0x1111111111111111);
         if (round % 2 == 0) {
             others(page);
+        } else if (round % 4 == 1) {
+            thread();
         }
         if (round == 100) {
             (void)!write(1, "ready\n", 6);

@@ -649,6 +649,16 @@ bool rewrite_handle_trap(struct cpu_context *ctx)
     return ours;
 }
 
+/* The call is made by the trampoline's first part; behind it stand the moved instruction, whose own
+ * place is behind the syscall, and the jump back, where it was done already. */
+static uint64_t original_of(const struct site *s, uint64_t rip)
+{
+    if (s->kind == SITE_MOV || rip < s->trampoline + s->copy_at) {
+        return jump_at(s);
+    }
+    return rip < s->trampoline + s->copy_at + s->moved ? s->address + 2 : s->address + 2 + s->moved;
+}
+
 uint64_t rewrite_original_rip(uint64_t rip)
 {
     const struct vma *v;
@@ -663,9 +673,7 @@ uint64_t rewrite_original_rip(uint64_t rip)
         for (const struct chunk *c = g_chunks; c != NULL; c = c->next) {
             for (const struct site *s = c->sites; s != NULL; s = s->chunk_next) {
                 if (rip >= s->trampoline && rip < s->trampoline + TRAMPOLINE_MAX) {
-                    original = s->kind == SITE_MOV || rip < s->trampoline + s->copy_at
-                                   ? jump_at(s)
-                                   : s->address + 2;
+                    original = original_of(s, rip);
                 }
             }
         }
