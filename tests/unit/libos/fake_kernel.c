@@ -491,10 +491,14 @@ const char *ident_version(void)
     return "#1 SMP";
 }
 
+/* Another sequence in every run: names of sockets come from it, and two runs may meet. */
 void random_bytes(void *dst, size_t size)
 {
-    static uint32_t g_seed = 1;
+    static uint32_t g_seed;
 
+    if (g_seed == 0) {
+        g_seed = (uint32_t)getpid();
+    }
     for (size_t i = 0; i < size; i++) {
         g_seed = g_seed * 1103515245u + 12345u;
         ((uint8_t *)dst)[i] = (uint8_t)(g_seed >> 16);

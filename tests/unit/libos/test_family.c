@@ -321,11 +321,13 @@ static void test_family_threads_of_two_members_at_once(void **state)
 /* ---- events ---- */
 
 static char g_heard[64];
+static uint32_t g_told;
 
 static void hear(const uint8_t *p, size_t size)
 {
     memcpy(g_heard, p, size);
     (void)!family_ack(size);
+    __atomic_store_n(&g_told, 1, __ATOMIC_RELEASE);
 }
 
 static void child_hears(const struct family_ticket *t)
@@ -335,7 +337,7 @@ static void child_hears(const struct family_ticket *t)
     family_hear(FAMILY_EVENT_ping, hear);
     CHECK(family_join(t) == 0);
     CHECK(family_call(FAMILY_OP_ping, "go", 2, back, sizeof(back), NULL) == 2);
-    for (int i = 0; i < 5000 && __atomic_load_n(&g_heard[4], __ATOMIC_ACQUIRE) == 0; i++) {
+    for (int i = 0; i < 5000 && __atomic_load_n(&g_told, __ATOMIC_ACQUIRE) == 0; i++) {
         usleep(1000);
     }
     CHECK(memcmp(g_heard, "event", 5) == 0);
@@ -358,6 +360,9 @@ static void test_family_event_reaches_member_and_is_acknowledged(void **state)
     }
     assert_int_equal(r, 0);
     reap(&c);
+    for (int i = 0; i < 5000 && __atomic_load_n(&g_acked, __ATOMIC_ACQUIRE) == 0; i++) {
+        usleep(1000);
+    }
     assert_int_equal(__atomic_load_n(&g_acked, __ATOMIC_ACQUIRE), 5);
     assert_int_equal(family_notify(id + 100, FAMILY_EVENT_ping, "x", 1), -ESRCH);
     finish();
@@ -435,7 +440,7 @@ static void child_doubles(const struct family_ticket *t)
 
     CHECK(channel_init(again, t->key, LABEL_CALLS, CHANNEL_ROLE_B, &channel_io_host,
                        channel_host_ctx(fd)) == 0);
-    CHECK(channel_send(again, &hello, 1) == 0);
+    (void)!channel_send(again, &hello, 1); /* the greeting alone may have been enough */
     CHECK(hung_up(fd));
     CHECK(family_call(FAMILY_OP_ping, "ok", 2, back, sizeof(back), NULL) == 2);
     family_leave();
