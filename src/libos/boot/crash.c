@@ -201,7 +201,7 @@ void crash_out_of_memory(const struct cpu_context *ctx)
 
     strbuild_init(&b);
     strbuild_add(&b, "%s: out of enclave memory; start with a larger memory limit",
-                 process_current()->comm);
+                 g_boot.protect ? "the application" : process_current()->comm);
     line(&b);
     process_die(SIGKILL_NUMBER, /*core=*/false, ctx);
 }
