@@ -3,7 +3,7 @@
 
 /*
  * One lock over everything: whatever happens to a process concerns its parent, its children and its
- * group at once. Entries are found by number in a table of pointers that grows with the numbers.
+ * group at once. Entries are found by number in buckets, and lie in one list by age.
  */
 #include "libos/proc/pids.h"
 
