@@ -6,6 +6,7 @@
 #include "libos/fs/locks.h"
 #include "libos/fs/poll.h"
 #include "libos/mm/kmem.h"
+#include "libos/sys/syscall.h"
 
 #define FIRST_SIZE  32u
 #define HANDLES_MAX (1u << 20) /* of one member */
@@ -269,6 +270,42 @@ struct inode *home_inode(uint32_t member, uint32_t handle)
 struct file *home_file(uint32_t member, uint32_t handle)
 {
     return get(member, handle, HOME_FILE);
+}
+
+int64_t home_no_wait(int64_t r)
+{
+    return r == -ERESTARTSYS || r == -EINTR ? -EAGAIN : r;
+}
+
+/* Every request about an object begins with its handle. */
+static int take(struct family_request *q, void *dst, size_t size, enum home_kind kind, void **ret)
+{
+    uint32_t handle;
+
+    if (cursor_copy(&q->body, dst, size) < 0) {
+        return -EBADMSG;
+    }
+    __builtin_memcpy(&handle, dst, sizeof(handle));
+    *ret = get(q->member, handle, kind);
+    return *ret == NULL ? -EBADF : 0;
+}
+
+int home_take_inode(struct family_request *q, void *dst, size_t size, struct inode **ret)
+{
+    void *object = NULL;
+    const int r = take(q, dst, size, HOME_INODE, &object);
+
+    *ret = object;
+    return r;
+}
+
+int home_take_file(struct family_request *q, void *dst, size_t size, struct file **ret)
+{
+    void *object = NULL;
+    const int r = take(q, dst, size, HOME_FILE, &object);
+
+    *ret = object;
+    return r;
 }
 
 int home_clone(uint32_t from, uint32_t to)

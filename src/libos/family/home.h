@@ -46,5 +46,17 @@ void home_data_start(void);
 void home_object_start(void);
 void home_sock_start(void);
 
+/* A result on the service thread, where nothing may wait: "a signal came" is what a wait says
+ * there, and -EAGAIN what the member hears. */
+int64_t home_no_wait(int64_t r);
+
 /* A request's fixed part. */
-#define HOME_TAKE(q, dst) (cursor_copy(&(q)->body, (dst), sizeof(*(dst))))
+#define HOME_TAKE(q, dst)            (cursor_copy(&(q)->body, (dst), sizeof(*(dst))))
+/* The fixed part of one that begins with a handle, and the object of that handle with a reference.
+ * -EBADMSG, -EBADF. */
+#define HOME_TAKE_INODE(q, dst, ret) home_take_inode((q), (dst), sizeof(*(dst)), (ret))
+#define HOME_TAKE_FILE(q, dst, ret)  home_take_file((q), (dst), sizeof(*(dst)), (ret))
+[[nodiscard]] int home_take_inode(struct family_request *q, void *dst, size_t size,
+                                  struct inode **ret);
+[[nodiscard]] int home_take_file(struct family_request *q, void *dst, size_t size,
+                                 struct file **ret);

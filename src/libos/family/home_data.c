@@ -18,18 +18,6 @@
 #include "libos/proc/thread.h"
 #include "libos/sys/syscall.h"
 
-static void put_inode(struct inode **inode)
-{
-    inode_put(*inode);
-}
-#define _cleanup_inode_ _cleanup_(put_inode)
-
-/* "A signal came" is what a wait says on a thread that must not wait. */
-static int64_t no_wait(int64_t r)
-{
-    return r == -ERESTARTSYS || r == -EINTR ? -EAGAIN : r;
-}
-
 /* ---- open files ---- */
 
 typedef int64_t transfer_fn(struct file *f, struct iter *it, uint64_t *pos, uint32_t flags);
@@ -63,7 +51,7 @@ static int64_t armed(struct family_request *q, const struct wire_file_io *w, str
     int64_t n;
     int r;
 
-    n = no_wait(transfer(f, w, it, fn));
+    n = home_no_wait(transfer(f, w, it, fn));
     if (n != -EAGAIN || (w->how & WIRE_ARM) == 0) {
         return n;
     }
@@ -71,7 +59,7 @@ static int64_t armed(struct family_request *q, const struct wire_file_io *w, str
     if (r < 0) {
         return r;
     }
-    n = no_wait(transfer(f, w, it, fn));
+    n = home_no_wait(transfer(f, w, it, fn));
     if (n != -EAGAIN) {
         home_disarm(q->member, w->handle);
     }
@@ -83,14 +71,10 @@ static int64_t serve_file_read(struct family_request *q)
     _cleanup_file_ struct file *f = NULL;
     struct wire_file_io w;
     struct iter it;
-    int64_t n;
+    int64_t n = HOME_TAKE_FILE(q, &w, &f);
 
-    if (HOME_TAKE(q, &w) < 0 || q->body.left != 0) {
-        return -EBADMSG;
-    }
-    f = home_file(q->member, w.handle);
-    if (f == NULL) {
-        return -EBADF;
+    if (n < 0) {
+        return n;
     }
     iter_init_kernel(&it, q->answer, MIN((size_t)w.size, q->cap));
     n = armed(q, &w, f, &it, file_read_iter);
@@ -103,13 +87,10 @@ static int64_t serve_file_write(struct family_request *q)
     _cleanup_file_ struct file *f = NULL;
     struct wire_file_io w;
     struct iter it;
+    int r = HOME_TAKE_FILE(q, &w, &f);
 
-    if (HOME_TAKE(q, &w) < 0) {
-        return -EBADMSG;
-    }
-    f = home_file(q->member, w.handle);
-    if (f == NULL) {
-        return -EBADF;
+    if (r < 0) {
+        return r;
     }
     iter_init_kernel(&it, q->body.p, q->body.left);
     return armed(q, &w, f, &it, file_write_iter);
@@ -119,14 +100,10 @@ static int64_t serve_file_seek(struct family_request *q)
 {
     _cleanup_file_ struct file *f = NULL;
     struct wire_file_seek w;
-    int64_t r;
+    int64_t r = HOME_TAKE_FILE(q, &w, &f);
 
-    if (HOME_TAKE(q, &w) < 0) {
-        return -EBADMSG;
-    }
-    f = home_file(q->member, w.handle);
-    if (f == NULL) {
-        return -EBADF;
+    if (r < 0) {
+        return r;
     }
     if (f->ops->seek == NULL) {
         return -ESPIPE;
@@ -156,20 +133,13 @@ static int64_t serve_file_poll(struct family_request *q)
     _cleanup_file_ struct file *f = NULL;
     struct wire_file_word w;
     uint32_t events;
+    int r = HOME_TAKE_FILE(q, &w, &f);
 
-    if (HOME_TAKE(q, &w) < 0) {
-        return -EBADMSG;
+    if (r == 0 && (w.word & WIRE_ARM) != 0) {
+        r = home_arm(q->member, w.handle);
     }
-    f = home_file(q->member, w.handle);
-    if (f == NULL) {
-        return -EBADF;
-    }
-    if ((w.word & WIRE_ARM) != 0) {
-        int r = home_arm(q->member, w.handle);
-
-        if (r < 0) {
-            return r;
-        }
+    if (r < 0) {
+        return r;
     }
     events = file_poll(f, &t.pt);
     if (t.until != WAIT_FOREVER) {
@@ -186,14 +156,10 @@ static int64_t serve_file_flags(struct family_request *q)
     _cleanup_file_ struct file *f = NULL;
     struct wire_file_word w;
     uint32_t flags;
-    int r = 0;
+    int r = HOME_TAKE_FILE(q, &w, &f);
 
-    if (HOME_TAKE(q, &w) < 0) {
-        return -EBADMSG;
-    }
-    f = home_file(q->member, w.handle);
-    if (f == NULL) {
-        return -EBADF;
+    if (r < 0) {
+        return r;
     }
     flags = (f->flags & ~SHARED_FLAGS) | (w.word & SHARED_FLAGS);
     if (f->ops->set_flags != NULL) {
@@ -209,13 +175,10 @@ static int64_t serve_file_pending(struct family_request *q)
 {
     _cleanup_file_ struct file *f = NULL;
     uint32_t handle;
+    int r = HOME_TAKE_FILE(q, &handle, &f);
 
-    if (cursor_u32le(&q->body, &handle) < 0) {
-        return -EBADMSG;
-    }
-    f = home_file(q->member, handle);
-    if (f == NULL) {
-        return -EBADF;
+    if (r < 0) {
+        return r;
     }
     return pipe_of(f) != NULL ? (int64_t)pipe_pending(pipe_of(f)) : inotify_pending(f);
 }
@@ -224,13 +187,10 @@ static int64_t serve_file_writers(struct family_request *q)
 {
     _cleanup_file_ struct file *f = NULL;
     uint32_t handle;
+    int r = HOME_TAKE_FILE(q, &handle, &f);
 
-    if (cursor_u32le(&q->body, &handle) < 0) {
-        return -EBADMSG;
-    }
-    f = home_file(q->member, handle);
-    if (f == NULL || pipe_of(f) == NULL) {
-        return -EBADF;
+    if (r < 0 || pipe_of(f) == NULL) {
+        return r < 0 ? r : -EBADF;
     }
     return (int64_t)pipe_writers(pipe_of(f));
 }
@@ -239,13 +199,10 @@ static int64_t serve_file_pipe_size(struct family_request *q)
 {
     _cleanup_file_ struct file *f = NULL;
     struct wire_pipe_size w;
+    int r = HOME_TAKE_FILE(q, &w, &f);
 
-    if (HOME_TAKE(q, &w) < 0) {
-        return -EBADMSG;
-    }
-    f = home_file(q->member, w.handle);
-    if (f == NULL || pipe_of(f) == NULL) {
-        return -EBADF;
+    if (r < 0 || pipe_of(f) == NULL) {
+        return r < 0 ? r : -EBADF;
     }
     return w.size == 0 ? (int64_t)pipe_size(pipe_of(f)) : pipe_resize(pipe_of(f), w.size);
 }
@@ -259,14 +216,10 @@ static int64_t serve_file_on_inode(struct family_request *q)
     struct wire_opened opened = {0};
     struct path p = {0};
     struct wire_open w;
-    int r;
+    int r = HOME_TAKE_INODE(q, &w, &inode);
 
-    if (HOME_TAKE(q, &w) < 0) {
-        return -EBADMSG;
-    }
-    inode = home_inode(q->member, w.handle);
-    if (inode == NULL) {
-        return -EBADF;
+    if (r < 0) {
+        return r;
     }
     if (!S_ISREG(inode->mode) && !S_ISFIFO(inode->mode)) {
         return -EINVAL;
@@ -284,7 +237,7 @@ static int64_t serve_file_on_inode(struct family_request *q)
     r = file_open_path(&p, w.flags, &f);
     path_put(&p);
     if (r < 0) {
-        return no_wait(r);
+        return home_no_wait(r);
     }
     f->pos = w.pos;
     r = home_grant_file(q->member, f, &opened.handle);
@@ -323,24 +276,12 @@ static int64_t serve_pipe(struct family_request *q)
 
 /* ---- content of inodes ---- */
 
-static int take_io(struct family_request *q, void *w, size_t size, struct inode **ret)
-{
-    uint32_t handle;
-
-    if (cursor_copy(&q->body, w, size) < 0) {
-        return -EBADMSG;
-    }
-    __builtin_memcpy(&handle, w, sizeof(handle)); /* every request begins with it */
-    *ret = home_inode(q->member, handle);
-    return *ret == NULL ? -EBADF : 0;
-}
-
 static int64_t serve_read(struct family_request *q)
 {
     _cleanup_inode_ struct inode *inode = NULL;
     struct wire_io w;
     struct iter it;
-    int64_t n = take_io(q, &w, sizeof(w), &inode);
+    int64_t n = HOME_TAKE_INODE(q, &w, &inode);
 
     if (n < 0) {
         return n;
@@ -360,7 +301,7 @@ static int64_t serve_write(struct family_request *q)
     struct wire_io_size w;
     struct wire_written out;
     struct iter it;
-    int64_t n = take_io(q, &w, sizeof(w), &inode);
+    int64_t n = HOME_TAKE_INODE(q, &w, &inode);
 
     if (n < 0) {
         return n;
@@ -387,7 +328,7 @@ static int64_t serve_fallocate(struct family_request *q)
 {
     _cleanup_inode_ struct inode *inode = NULL;
     struct wire_io_size w;
-    int64_t r = take_io(q, &w, sizeof(w), &inode);
+    int64_t r = HOME_TAKE_INODE(q, &w, &inode);
 
     if (r < 0) {
         return r;
@@ -402,7 +343,7 @@ static int64_t serve_seek_data(struct family_request *q)
 {
     _cleanup_inode_ struct inode *inode = NULL;
     struct wire_io w;
-    int64_t r = take_io(q, &w, sizeof(w), &inode);
+    int64_t r = HOME_TAKE_INODE(q, &w, &inode);
 
     if (r < 0) {
         return r;
@@ -430,7 +371,7 @@ static int64_t serve_getxattr(struct family_request *q)
     _cleanup_inode_ struct inode *inode = NULL;
     struct wire_xattr w;
     char name[256];
-    int64_t n = take_io(q, &w, sizeof(w), &inode);
+    int64_t n = HOME_TAKE_INODE(q, &w, &inode);
 
     n = n < 0 ? n : take_string(&q->body, q->body.left, name, sizeof(name));
     if (n < 0) {
@@ -445,7 +386,7 @@ static int64_t serve_listxattr(struct family_request *q)
 {
     _cleanup_inode_ struct inode *inode = NULL;
     struct wire_xattr w;
-    int64_t n = take_io(q, &w, sizeof(w), &inode);
+    int64_t n = HOME_TAKE_INODE(q, &w, &inode);
 
     if (n < 0) {
         return n;
@@ -460,7 +401,7 @@ static int64_t serve_setxattr(struct family_request *q)
     _cleanup_inode_ struct inode *inode = NULL;
     struct wire_setxattr w;
     char name[256];
-    int64_t r = take_io(q, &w, sizeof(w), &inode);
+    int64_t r = HOME_TAKE_INODE(q, &w, &inode);
 
     r = r < 0 ? r : take_string(&q->body, w.name_size, name, sizeof(name));
     return r < 0 ? r : xattr_set(inode, name, q->body.p, q->body.left, (int)w.flags);
@@ -471,7 +412,7 @@ static int64_t serve_removexattr(struct family_request *q)
     _cleanup_inode_ struct inode *inode = NULL;
     struct wire_name w;
     char name[256];
-    int64_t r = take_io(q, &w, sizeof(w), &inode);
+    int64_t r = HOME_TAKE_INODE(q, &w, &inode);
 
     r = r < 0 ? r : take_string(&q->body, q->body.left, name, sizeof(name));
     return r < 0 ? r : xattr_remove(inode, name);
@@ -506,7 +447,7 @@ static int64_t serve_lock(struct family_request *q)
     struct lock_request req;
     struct lock_owner owner;
     struct wire_lock w;
-    int64_t r = take_io(q, &w, sizeof(w), &inode);
+    int64_t r = HOME_TAKE_INODE(q, &w, &inode);
 
     r = r < 0 ? r : lock_owner(q, w.file, w.owner, w.kind, &owner);
     if (r < 0) {
@@ -538,7 +479,7 @@ static int64_t serve_unlock_owner(struct family_request *q)
     _cleanup_inode_ struct inode *inode = NULL;
     struct lock_owner owner;
     struct wire_unlock w;
-    int64_t r = take_io(q, &w, sizeof(w), &inode);
+    int64_t r = HOME_TAKE_INODE(q, &w, &inode);
 
     r = r < 0 ? r : lock_owner(q, w.file, w.owner, w.kind, &owner);
     if (r == 0) {

@@ -15,12 +15,6 @@
 #include "libos/fs/notify.h"
 #include "libos/fs/overlay/overlay.h"
 
-static void put_inode(struct inode **inode)
-{
-    inode_put(*inode);
-}
-#define _cleanup_inode_ _cleanup_(put_inode)
-
 /* ---- attributes ---- */
 
 static struct wire_time time_out(const struct timestamp *t)
@@ -122,13 +116,28 @@ static int take_name(struct family_request *q, size_t size, struct qstr *ret)
     return check_name(ret);
 }
 
-static int take_dir(struct family_request *q, uint32_t handle, struct inode **ret)
+static int check_dir(const struct inode *dir)
 {
-    *ret = home_inode(q->member, handle);
-    if (*ret == NULL) {
-        return -EBADF;
-    }
-    return S_ISDIR((*ret)->mode) ? 0 : -ENOTDIR;
+    return S_ISDIR(dir->mode) ? 0 : -ENOTDIR;
+}
+
+/* The fixed part of a request and the directory it is about. */
+#define TAKE_DIR(q, dst, ret) take_dir((q), (dst), sizeof(*(dst)), (ret))
+static int take_dir(struct family_request *q, void *dst, size_t size, struct inode **ret)
+{
+    const int r = home_take_inode(q, dst, size, ret);
+
+    return r < 0 ? r : check_dir(*ret);
+}
+
+/* … and the name that follows, all there is. */
+#define TAKE_DIR_NAME(q, dst, ret, name) take_dir_name((q), (dst), sizeof(*(dst)), (ret), (name))
+static int take_dir_name(struct family_request *q, void *dst, size_t size, struct inode **ret,
+                         struct qstr *ret_name)
+{
+    const int r = take_dir(q, dst, size, ret);
+
+    return r < 0 ? r : take_name(q, q->body.left, ret_name);
 }
 
 static int64_t serve_lookup(struct family_request *q)
@@ -137,9 +146,8 @@ static int64_t serve_lookup(struct family_request *q)
     struct found f = {0};
     struct wire_name w;
     struct qstr name;
-    int r = HOME_TAKE(q, &w) < 0 ? -EBADMSG : take_dir(q, w.handle, &dir);
+    int r = TAKE_DIR_NAME(q, &w, &dir, &name);
 
-    r = r < 0 ? r : take_name(q, q->body.left, &name);
     if (r < 0) {
         return r;
     }
@@ -195,7 +203,7 @@ static int64_t serve_create(struct family_request *q)
     struct inode_new what;
     struct qstr name;
     char target[PATH_MAX];
-    int r = HOME_TAKE(q, &w) < 0 ? -EBADMSG : take_dir(q, w.handle, &dir);
+    int r = TAKE_DIR(q, &w, &dir);
 
     r = r < 0 ? r : take_name(q, w.name_size, &name);
     if (r < 0) {
@@ -225,7 +233,7 @@ static int64_t serve_tmpfile(struct family_request *q)
     _cleanup_inode_ struct inode *dir = NULL;
     _cleanup_inode_ struct inode *inode = NULL;
     struct wire_create w;
-    int r = HOME_TAKE(q, &w) < 0 ? -EBADMSG : take_dir(q, w.handle, &dir);
+    int r = TAKE_DIR(q, &w, &dir);
 
     if (r < 0) {
         return r;
@@ -247,9 +255,8 @@ static int64_t serve_link(struct family_request *q)
     struct found f = {0};
     struct wire_link w;
     struct qstr name;
-    int r = HOME_TAKE(q, &w) < 0 ? -EBADMSG : take_dir(q, w.handle, &dir);
+    int r = TAKE_DIR_NAME(q, &w, &dir, &name);
 
-    r = r < 0 ? r : take_name(q, q->body.left, &name);
     target = r < 0 ? NULL : home_inode(q->member, w.target);
     if (r < 0 || target == NULL) {
         return r < 0 ? r : -EBADF;
@@ -330,9 +337,8 @@ static int64_t remove(struct family_request *q, bool want_dir)
     _cleanup_inode_ struct inode *dir = NULL;
     struct wire_name w;
     struct qstr name;
-    int r = HOME_TAKE(q, &w) < 0 ? -EBADMSG : take_dir(q, w.handle, &dir);
+    int r = TAKE_DIR_NAME(q, &w, &dir, &name);
 
-    r = r < 0 ? r : take_name(q, q->body.left, &name);
     if (r < 0) {
         return r;
     }
@@ -471,9 +477,10 @@ static int64_t serve_rename(struct family_request *q)
     _cleanup_inode_ struct inode *to = NULL;
     struct wire_rename w;
     struct move m = {0};
-    int r = HOME_TAKE(q, &w) < 0 ? -EBADMSG : take_dir(q, w.from, &from);
+    int r = TAKE_DIR(q, &w, &from);
 
-    r = r < 0 ? r : take_dir(q, w.to, &to);
+    to = r < 0 ? NULL : home_inode(q->member, w.to);
+    r = r < 0 ? r : to == NULL ? -EBADF : check_dir(to);
     r = r < 0 ? r : take_name(q, w.from_size, &m.from_name);
     r = r < 0 ? r : take_name(q, w.to_size, &m.to_name);
     if (r < 0 || q->body.left != 0) {
@@ -523,7 +530,7 @@ static int64_t serve_readdir(struct family_request *q)
     _cleanup_inode_ struct inode *dir = NULL;
     struct wire_readdir w;
     struct listing l = {.ctx.emit = list_one, .q = q};
-    int r = HOME_TAKE(q, &w) < 0 ? -EBADMSG : take_dir(q, w.handle, &dir);
+    int r = TAKE_DIR(q, &w, &dir);
 
     if (r < 0) {
         return r;
@@ -542,14 +549,10 @@ static int64_t serve_readlink(struct family_request *q)
 {
     _cleanup_inode_ struct inode *inode = NULL;
     uint32_t handle;
-    int n;
+    int n = HOME_TAKE_INODE(q, &handle, &inode);
 
-    if (cursor_u32le(&q->body, &handle) < 0) {
-        return -EBADMSG;
-    }
-    inode = home_inode(q->member, handle);
-    if (inode == NULL || inode->ops->readlink == NULL) {
-        return inode == NULL ? -EBADF : -EINVAL;
+    if (n < 0 || inode->ops->readlink == NULL) {
+        return n < 0 ? n : -EINVAL;
     }
     ns_lock();
     n = inode->ops->readlink(inode, (char *)q->answer, PATH_MAX);
@@ -562,12 +565,9 @@ static int64_t serve_getattr(struct family_request *q)
 {
     _cleanup_inode_ struct inode *inode = NULL;
     uint32_t handle;
+    const int r = HOME_TAKE_INODE(q, &handle, &inode);
 
-    if (cursor_u32le(&q->body, &handle) < 0) {
-        return -EBADMSG;
-    }
-    inode = home_inode(q->member, handle);
-    return inode == NULL ? -EBADF : home_attr(q, inode, /*grant=*/false);
+    return r < 0 ? r : home_attr(q, inode, /*grant=*/false);
 }
 
 static int64_t serve_setattr(struct family_request *q)
@@ -575,14 +575,10 @@ static int64_t serve_setattr(struct family_request *q)
     _cleanup_inode_ struct inode *inode = NULL;
     struct wire_setattr w;
     struct iattr attr;
-    int r;
+    int r = HOME_TAKE_INODE(q, &w, &inode);
 
-    if (HOME_TAKE(q, &w) < 0) {
-        return -EBADMSG;
-    }
-    inode = home_inode(q->member, w.handle);
-    if (inode == NULL) {
-        return -EBADF;
+    if (r < 0) {
+        return r;
     }
     attr = (struct iattr){
         .valid = w.valid,
@@ -602,14 +598,10 @@ static int64_t serve_statfs(struct family_request *q)
     _cleanup_inode_ struct inode *inode = NULL;
     struct kstatfs st = {0};
     uint32_t handle;
-    int r = 0;
+    int r = HOME_TAKE_INODE(q, &handle, &inode);
 
-    if (cursor_u32le(&q->body, &handle) < 0) {
-        return -EBADMSG;
-    }
-    inode = home_inode(q->member, handle);
-    if (inode == NULL) {
-        return -EBADF;
+    if (r < 0) {
+        return r;
     }
     if (inode->sb->ops->statfs != NULL) {
         r = inode->sb->ops->statfs(inode->sb, &st);

@@ -15,27 +15,29 @@
 
 #define VALUE_MAX 4096u
 
-static int64_t no_wait(int64_t r)
-{
-    return r == -ERESTARTSYS || r == -EINTR ? -EAGAIN : r;
-}
-
 /* A request's socket. The file keeps it. */
 static int take_sock(struct family_request *q, struct wire_sock *w, struct file **ret_file,
                      struct socket **ret)
 {
-    if (HOME_TAKE(q, w) < 0) {
-        return -EBADMSG;
-    }
-    *ret_file = home_file(q->member, w->handle);
-    *ret = *ret_file == NULL ? NULL : sock_of(*ret_file);
-    return *ret_file == NULL ? -EBADF : *ret == NULL ? -ENOTSOCK : 0;
+    const int r = HOME_TAKE_FILE(q, w, ret_file);
+
+    *ret = r < 0 ? NULL : sock_of(*ret_file);
+    return r < 0 ? r : *ret == NULL ? -ENOTSOCK : 0;
 }
 
 static int take_addr(struct family_request *q, size_t size, struct sock_addr *ret)
 {
     *ret = (struct sock_addr){.size = (uint32_t)size};
     return size > sizeof(ret->b) || cursor_copy(&q->body, ret->b, size) < 0 ? -EBADMSG : 0;
+}
+
+/* … and the address that follows, all there is. */
+static int take_sock_addr(struct family_request *q, struct wire_sock *w, struct file **ret_file,
+                          struct socket **ret, struct sock_addr *ret_addr)
+{
+    const int r = take_sock(q, w, ret_file, ret);
+
+    return r < 0 ? r : take_addr(q, q->body.left, ret_addr);
 }
 
 /* A socket as an open file with a grant; takes the socket over. */
@@ -85,9 +87,8 @@ static int64_t serve_bind(struct family_request *q)
     struct sock_addr a;
     struct wire_sock w;
     struct socket *s;
-    int r = take_sock(q, &w, &f, &s);
+    const int r = take_sock_addr(q, &w, &f, &s, &a);
 
-    r = r < 0 ? r : take_addr(q, q->body.left, &a);
     return r < 0 ? r : s->ops->bind(s, &a);
 }
 
@@ -97,10 +98,9 @@ static int64_t serve_connect(struct family_request *q)
     struct sock_addr a;
     struct wire_sock w;
     struct socket *s;
-    int r = take_sock(q, &w, &f, &s);
+    const int r = take_sock_addr(q, &w, &f, &s, &a);
 
-    r = r < 0 ? r : take_addr(q, q->body.left, &a);
-    return r < 0 ? r : no_wait(s->ops->connect(s, &a));
+    return r < 0 ? r : home_no_wait(s->ops->connect(s, &a));
 }
 
 static int64_t serve_listen(struct family_request *q)
@@ -125,10 +125,10 @@ static int64_t serve_accept(struct family_request *q)
     if (r < 0) {
         return r;
     }
-    r = no_wait(s->ops->accept(s, /*wait=*/false, &fresh));
+    r = home_no_wait(s->ops->accept(s, /*wait=*/false, &fresh));
     if (r == -EAGAIN && w.word != 0) {
         r = home_arm(q->member, w.handle);
-        r = r < 0 ? r : no_wait(s->ops->accept(s, /*wait=*/false, &fresh));
+        r = r < 0 ? r : home_no_wait(s->ops->accept(s, /*wait=*/false, &fresh));
     }
     r = r < 0 ? r : grant_sock(q, fresh, &handle);
     if (r == 0) {
@@ -255,10 +255,10 @@ static int64_t serve_send(struct family_request *q)
         m.cred = (struct ucred_){.pid = wm.pid, .uid = wm.uid, .gid = wm.gid};
         iter_init_kernel(&m.it, q->body.p, q->body.left);
         thread_current()->acting = &acting;
-        r = no_wait(s->ops->send(s, &m));
+        r = home_no_wait(s->ops->send(s, &m));
         if (r == -EAGAIN && w.word2 != 0) {
             r = home_arm(q->member, w.handle);
-            r = r < 0 ? r : no_wait(s->ops->send(s, &m));
+            r = r < 0 ? r : home_no_wait(s->ops->send(s, &m));
         }
         thread_current()->acting = NULL;
     }
@@ -288,6 +288,9 @@ static int pass_file(struct family_request *q, struct file *f, struct wire_passe
             __builtin_memcpy(&ret->attr, q->answer, sizeof(ret->attr));
         }
         q->answer_size = size; /* … and taken from there: the answer is put together later */
+        if (r < 0) {
+            home_drop(q->member, ret->handle, 1);
+        }
     }
     return r;
 }
@@ -325,7 +328,7 @@ static int64_t put_received(struct family_request *q, struct sock_msg *m, const 
     }
     __builtin_memcpy(at, m->addr.b, wm.addr_size);
     at += wm.addr_size;
-    __builtin_memcpy(at, data, stored);
+    __builtin_memmove(at, data, stored);
     q->answer_size = (size_t)(at - q->answer) + stored;
     kfree(passed);
     return n;
@@ -333,36 +336,32 @@ static int64_t put_received(struct family_request *q, struct sock_msg *m, const 
 
 static int64_t serve_receive(struct family_request *q)
 {
-    const size_t room = q->cap - sizeof(struct wire_message) -
-                        WIRE_FILES_MAX * sizeof(struct wire_passed) - SOCK_ADDR_MAX;
+    /* Behind everything else an answer can have; it moves up when that is known. */
+    const size_t before =
+        sizeof(struct wire_message) + WIRE_FILES_MAX * sizeof(struct wire_passed) + SOCK_ADDR_MAX;
     _cleanup_file_ struct file *f = NULL;
+    uint8_t *data = q->answer + before;
     struct sock_msg m = {0};
     struct wire_sock w;
     struct socket *s;
-    uint8_t *data;
     size_t want;
     int64_t n = take_sock(q, &w, &f, &s);
 
     if (n < 0) {
         return n;
     }
-    want = MIN((size_t)w.word2, room);
-    data = kmalloc(MAX(want, (size_t)1));
-    if (data == NULL) {
-        return -ENOMEM;
-    }
+    want = MIN((size_t)w.word2, q->cap - before);
     m.flags = ((int)w.word & ~MSG_WAITALL_) | MSG_DONTWAIT_;
     iter_init_kernel(&m.it, data, want);
-    n = no_wait(s->ops->receive(s, &m));
-    if (n == -EAGAIN && w.handle != 0 && ((int)w.word & MSG_DONTWAIT_) == 0) {
+    n = home_no_wait(s->ops->receive(s, &m));
+    if (n == -EAGAIN && ((int)w.word & MSG_DONTWAIT_) == 0) {
         n = home_arm(q->member, w.handle);
-        n = n < 0 ? n : no_wait(s->ops->receive(s, &m));
+        n = n < 0 ? n : home_no_wait(s->ops->receive(s, &m));
     }
     if (n >= 0) {
         n = put_received(q, &m, data, n, want - m.it.left);
     }
     sock_msg_release(&m);
-    kfree(data);
     return n;
 }
 

@@ -72,7 +72,7 @@ void remote_notify_hint(bool wanted);
 void remote_notify(const struct path *p, uint32_t mask);
 /* The file system of that number, as seen from here; NULL: none. */
 struct superblock *remote_super_of_dev(uint64_t dev);
-/* The inode of a grant that came with its attributes. */
+/* The inode of a grant that came with its attributes; takes the grant over, also when it fails. */
 [[nodiscard]] int remote_inode_granted(struct superblock *sb, const struct wire_attr *a,
                                        struct inode **ret);
 /* An open file of the owner's as one of ours; takes the handle over, also when it fails. */

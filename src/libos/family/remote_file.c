@@ -343,8 +343,13 @@ int remote_share_file(struct file *f, uint32_t *ret)
     if (r < 0 || size != sizeof(opened)) {
         return r < 0 ? (int)r : -EIO;
     }
+    r = remote_file_turn(f, opened.handle);
+    if (r < 0) {
+        remote_drop(opened.handle);
+        return (int)r;
+    }
     *ret = opened.handle;
-    return remote_file_turn(f, *ret);
+    return 0;
 }
 
 /* A pipe(2) that is opened again through /proc has no name anywhere: nobody waits for anybody. */

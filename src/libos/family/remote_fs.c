@@ -168,7 +168,7 @@ static int inode_for(struct superblock *sb, uint32_t handle, uint64_t ino,
     return 0;
 }
 
-static int inode_of_attr(struct superblock *sb, const struct wire_attr *a, struct inode **ret)
+int remote_inode_granted(struct superblock *sb, const struct wire_attr *a, struct inode **ret)
 {
     struct rinode *r;
     int e;
@@ -183,11 +183,6 @@ static int inode_of_attr(struct superblock *sb, const struct wire_attr *a, struc
     take_attr(&r->inode, a);
     *ret = &r->inode;
     return 0;
-}
-
-int remote_inode_granted(struct superblock *sb, const struct wire_attr *a, struct inode **ret)
-{
-    return inode_of_attr(sb, a, ret);
 }
 
 int remote_inode_adopt(struct superblock *sb, uint32_t handle, const struct inode *like,
@@ -268,7 +263,7 @@ static int ask_inode(uint32_t op, struct inode *dir, const struct channel_part *
     if (r < 0) {
         return (int)r;
     }
-    return m.ret_size == sizeof(a) ? inode_of_attr(dir->sb, &a, ret) : -EIO;
+    return m.ret_size == sizeof(a) ? remote_inode_granted(dir->sb, &a, ret) : -EIO;
 }
 
 int rinode_ask(uint32_t dir_handle, const char *name, size_t size, struct wire_attr *ret)
@@ -301,7 +296,7 @@ static int remote_lookup(struct inode *inode, const struct qstr *name, struct in
     }
     r = rinode_handle(dir, &handle);
     r = r < 0 ? r : rinode_ask(handle, name->s, name->len, &a);
-    r = r < 0 ? r : inode_of_attr(inode->sb, &a, ret);
+    r = r < 0 ? r : remote_inode_granted(inode->sb, &a, ret);
     if (r == 0 && a.lower_ino != 0) {
         lower_attach(rinode_of(*ret), dir, name, a.lower_ino);
     }

@@ -420,15 +420,24 @@ static int64_t remote_send(struct socket *s, struct sock_msg *m)
             sock_msg_release(m); /* they went with the first piece */
         }
     } while (stream && m->it.left > 0);
-    if (n == -EPIPE) {
-        n = sock_broken_pipe(m->flags);
+    if (done > 0) {
+        return done;
     }
-    return done > 0 ? done : n;
+    return n == -EPIPE ? sock_broken_pipe(m->flags) : n;
 }
 
 /* ---- receiving ---- */
 
-/* An open file that came along. */
+/* Gives back what was granted with it. */
+static void drop_passed(const struct wire_passed *p)
+{
+    remote_drop(p->handle);
+    if (S_ISREG(p->mode)) {
+        remote_drop(p->attr.handle);
+    }
+}
+
+/* An open file that came along; taken over, also when it fails. */
 static int take_file(const struct wire_passed *p, struct file **ret)
 {
     struct superblock *sb;
@@ -450,10 +459,13 @@ static int take_file(const struct wire_passed *p, struct file **ret)
         return remote_file_make(p->handle, p->mode, p->flags, p->file_mode, ret);
     }
     sb = remote_super_of_dev(p->attr.dev);
-    r = sb == NULL ? -ENXIO : remote_inode_granted(sb, &p->attr, &inode);
+    if (sb == NULL) {
+        drop_passed(p);
+        return -ENXIO;
+    }
+    r = remote_inode_granted(sb, &p->attr, &inode);
     if (r < 0) {
         remote_drop(p->handle);
-        remote_drop(p->attr.handle);
         return r;
     }
     r = file_on_inode(inode, "/received", &inode_file_ops, p->flags, p->file_mode, NULL, ret);
@@ -484,7 +496,7 @@ static int take_files(struct cursor *c, uint32_t count, struct sock_msg *m)
             return -EIO;
         }
         if (m->files == NULL) {
-            remote_drop(p.handle);
+            drop_passed(&p);
         } else if (take_file(&p, &f) == 0) {
             m->files[m->file_count++] = f;
         } else {

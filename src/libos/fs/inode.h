@@ -186,6 +186,11 @@ static inline struct inode *inode_get(struct inode *inode)
     return inode;
 }
 void inode_put(struct inode *inode); /* NULL is fine */
+static inline void inode_putp(struct inode **inode)
+{
+    inode_put(*inode);
+}
+#define _cleanup_inode_ _cleanup_(inode_putp)
 /* The common part, released just before the memory is: for evict operations. */
 void inode_destroy(struct inode *inode);
 
