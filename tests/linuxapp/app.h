@@ -2,7 +2,7 @@
 /* Copyright 2026 The nacre authors */
 #pragma once
 
-/* For the file programs: a scratch directory, and calls shown by result or error name. */
+/* For the file programs: a scratch directory, calls shown by result or error name, children. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/types.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define SHOW(call)                                           \
@@ -93,4 +94,20 @@ static inline void show_file(const char *name)
     if (fd >= 0) {
         close(fd);
     }
+}
+
+/* A child; what was printed before is printed once. */
+static inline pid_t start(void)
+{
+    (void)fflush(stdout);
+    return fork();
+}
+
+static inline void reap(pid_t pid)
+{
+    int status = -1;
+
+    (void)waitpid(pid, &status, 0);
+    printf("status %x\n", status);
+    (void)fflush(stdout);
 }

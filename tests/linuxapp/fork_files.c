@@ -4,26 +4,10 @@
 /* Files of several processes: what one writes the others read, positions, append, names, locks. */
 
 #include <sys/file.h>
-#include <sys/wait.h>
 
 #include "app.h"
 
 static char g_text[4096];
-
-static void reap(pid_t pid)
-{
-    int status = -1;
-
-    (void)waitpid(pid, &status, 0);
-    printf("status %x\n", status);
-    (void)fflush(stdout);
-}
-
-static pid_t start(void)
-{
-    (void)fflush(stdout);
-    return fork();
-}
 
 static void put(const char *name, const char *text)
 {

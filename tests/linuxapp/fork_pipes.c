@@ -7,28 +7,12 @@
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
-#include <sys/wait.h>
 
 #include "app.h"
 
 #define BIG 300000
 
 static unsigned char g_buf[BIG];
-
-static void reap(pid_t pid)
-{
-    int status = -1;
-
-    (void)waitpid(pid, &status, 0);
-    printf("status %x\n", status);
-    (void)fflush(stdout);
-}
-
-static pid_t start(void)
-{
-    (void)fflush(stdout);
-    return fork();
-}
 
 static void bulk(void)
 {

@@ -5,30 +5,16 @@
  * eventfd that was inherited, a FIFO by name. */
 
 #include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stddef.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 
 #include "app.h"
 
 static char g_buf[300000];
-
-static void reap(pid_t pid)
-{
-    int status = -1;
-
-    (void)waitpid(pid, &status, 0);
-    printf("status %x\n", status);
-    (void)fflush(stdout);
-}
-
-static pid_t start(void)
-{
-    (void)fflush(stdout);
-    return fork();
-}
 
 static ssize_t read_all(int fd, char *p, size_t size)
 {
@@ -181,6 +167,61 @@ static void datagrams(void)
     (void)close(fd);
 }
 
+/* The peer leaves in the middle of a long send: what went is the answer, and no signal comes; the
+ * next send has both. */
+static volatile sig_atomic_t g_signals;
+
+static void count_signal(int signo)
+{
+    g_signals++;
+}
+
+static void *read_some_and_leave(void *arg)
+{
+    const int fd = *(const int *)arg;
+
+    (void)read_all(fd, (char[1000]){0}, 1000);
+    (void)usleep(50000);
+    (void)close(fd);
+    return NULL;
+}
+
+static void left_in_the_middle(void)
+{
+    struct iovec all[8];
+    pthread_t reader;
+    int s[2];
+    ssize_t n;
+
+    (void)signal(SIGPIPE, count_signal);
+    (void)socketpair(AF_UNIX, SOCK_STREAM, 0, s);
+    (void)pthread_create(&reader, NULL, read_some_and_leave, &s[1]);
+    for (int i = 0; i < 8; i++) { /* longer than any buffer */
+        all[i] = (struct iovec){g_buf, sizeof(g_buf)};
+    }
+    n = sendmsg(s[0], &(struct msghdr){.msg_iov = all, .msg_iovlen = 8}, 0);
+    printf("a part went %d, signals %d\n", n > 0 && n < 8 * (ssize_t)sizeof(g_buf), g_signals);
+    SHOW(send(s[0], "x", 1, 0));
+    printf("signals %d\n", g_signals);
+    SHOW(send(s[0], "x", 1, MSG_NOSIGNAL));
+    printf("signals %d\n", g_signals);
+    (void)pthread_join(reader, NULL);
+    (void)close(s[0]);
+    (void)fflush(stdout);
+}
+
+static void left_in_the_middle_twice(void)
+{
+    const pid_t pid = start();
+
+    if (pid == 0) {
+        left_in_the_middle();
+        _exit(0);
+    }
+    reap(pid);
+    left_in_the_middle();
+}
+
 static int send_fd(int sock, int fd)
 {
     char data = 'd';
@@ -321,5 +362,6 @@ int main(void)
     descriptors();
     counter();
     fifo();
+    left_in_the_middle_twice();
     return 0;
 }

@@ -31,8 +31,7 @@ static int make_packet(struct unix_sock *u, struct sock_msg *m, size_t size, str
 }
 
 /* Gives a packet to the receiver; waits for room. */
-static int deliver(struct unix_sock *u, struct unix_sock *to, struct packet *p, int flags,
-                   uint64_t deadline)
+static int deliver(struct unix_sock *u, struct unix_sock *to, struct packet *p, uint64_t deadline)
 {
     for (;;) {
         struct waiter w;
@@ -61,7 +60,7 @@ static int deliver(struct unix_sock *u, struct unix_sock *to, struct packet *p, 
         }
         waitq_remove(&w);
         if (r < 0) {
-            return r == -EPIPE ? sock_broken_pipe(flags) : r;
+            return r;
         }
         if (!full) {
             waitq_wake_all(&to->waiters, EV_READ);
@@ -91,7 +90,7 @@ static int64_t send_to(struct unix_sock *u, struct unix_sock *to, struct sock_ms
         if (r == 0) {
             p->files = m->files; /* with the first piece */
             p->file_count = m->file_count;
-            r = deliver(u, to, p, m->flags, deadline);
+            r = deliver(u, to, p, deadline);
             if (r < 0) {
                 p->files = NULL;
                 p->file_count = 0;
@@ -101,8 +100,11 @@ static int64_t send_to(struct unix_sock *u, struct unix_sock *to, struct sock_ms
                 m->file_count = 0;
             }
         }
+        if (r < 0 && done == 0) {
+            return r == -EPIPE ? sock_broken_pipe(m->flags) : r;
+        }
         if (r < 0) {
-            return done > 0 ? done : r;
+            return done; /* what went is told first, without a signal */
         }
         done += (int64_t)size;
     } while (stream && m->it.left > 0);
