@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""A CAS that runs in an enclave: its evidence is genuine, bound to its TLS key and to the nonce, and nobody else's."""
+"""A CAS that runs in an enclave, in developer mode and as a converted image: its evidence is genuine, bound to its TLS key and
+to the nonce, and nobody else's."""
 import base64
 import hashlib
 import http.client
@@ -14,7 +15,10 @@ import tempfile
 import threading
 import unittest
 
-from test_cas import NACRE, make_identity, run
+import oci_build
+from convert_util import small_layer
+from test_cas import NACRE, Server, make_identity, run
+from test_convert_partial import libraries, read
 
 LIFE = "120"  # seconds; nothing here takes as long
 OPTIONS = ("--quiet", "--memory", str(2 << 30))
@@ -82,18 +86,15 @@ def ask(port, path):
 
 
 class Inside(unittest.TestCase):
+    """In developer mode: a debuggable enclave, with the host's files."""
+    debug = ("--allow-debug",)
+
     @classmethod
     def setUpClass(cls):
         cls.tmp = tempfile.TemporaryDirectory(prefix="nacre-inside-")
         cls.env = {k: v for k, v in os.environ.items() if not k.startswith("NACRE_CAS")}
         cls.env["NACRE_STATE_DIR"] = os.path.join(cls.tmp.name, "state")
-        # Which enclave it is, from another program in the same one: not from the CAS itself.
-        r = subprocess.run(["timeout", "-k", "1", LIFE, NACRE, "exec", *OPTIONS, "--", "/bin/cat", "/dev/attestation/report"],
-                           env=cls.env, capture_output=True, check=False, timeout=150)
-        assert r.returncode == 0 and len(r.stdout) == 432, (r.returncode, r.stderr)
-        cls.mrenclave = r.stdout[64:96].hex()
-        cls.process = subprocess.Popen(["timeout", "-k", "1", LIFE, NACRE, "exec", *OPTIONS, "--", NACRE, "cas", "serve", "--dir", "/tmp/cas",
-                                        "--listen", "127.0.0.1:0", "--provision-listen", "off"], env=cls.env, stderr=subprocess.PIPE, text=True)
+        cls.process = subprocess.Popen(["timeout", "-k", "1", LIFE, *cls.command()], env=cls.env, stderr=subprocess.PIPE, text=True)
         cls.hello = ""
         while "--cacert" not in cls.hello:
             line = cls.process.stderr.readline()
@@ -101,8 +102,19 @@ class Inside(unittest.TestCase):
                 cls.process.wait(10)
                 raise AssertionError("it did not start: " + cls.hello)
             cls.hello += line
-        cls.port = int(re.search(r"127\.0\.0\.1:(\d+)", cls.hello).group(1))
+        cls.port = int(re.search(r"HTTPS on 127\.0\.0\.1:(\d+)", cls.hello).group(1))
         cls.pin = re.search(r"key to pin: (\S+)", cls.hello).group(1)
+
+    @classmethod
+    def command(cls):
+        """What starts the CAS; finds out cls.mrenclave."""
+        # From another program in the same enclave: not from the CAS itself.
+        r = subprocess.run(["timeout", "-k", "1", LIFE, NACRE, "exec", *OPTIONS, "--", "/bin/cat", "/dev/attestation/report"],
+                           env=cls.env, capture_output=True, check=False, timeout=150)
+        assert r.returncode == 0 and len(r.stdout) == 432, (r.returncode, r.stderr)
+        cls.mrenclave = r.stdout[64:96].hex()
+        return [NACRE, "exec", *OPTIONS, "--", NACRE, "cas", "serve", "--dir", "/tmp/cas", "--listen", "127.0.0.1:0",
+                "--provision-listen", "off"]
 
     @classmethod
     def tearDownClass(cls):
@@ -113,7 +125,7 @@ class Inside(unittest.TestCase):
         assert code == 0, code  # SIGTERM reached the CAS inside
 
     def attest(self, port, *args):
-        return run(NACRE, "cas", "attest", f"127.0.0.1:{port}", "--software-root", "local", "--allow-debug", "--no-store", *args, env=self.env, timeout=60)
+        return run(NACRE, "cas", "attest", f"127.0.0.1:{port}", "--software-root", "local", *self.debug, "--no-store", *args, env=self.env, timeout=60)
 
     def test_it_says_where_it_runs(self):
         self.assertIn("runs in a TEE", self.hello)
@@ -168,9 +180,69 @@ class Inside(unittest.TestCase):
                 self.assertIn("not signed" if name == "changed" else "not made for this TLS key and nonce", r.stdout)
 
     def test_the_root_must_be_named(self):
-        r = run(NACRE, "cas", "attest", f"127.0.0.1:{self.port}", "--mrenclave", self.mrenclave, "--allow-debug", "--no-store", env=self.env, timeout=60)
+        r = run(NACRE, "cas", "attest", f"127.0.0.1:{self.port}", "--mrenclave", self.mrenclave, *self.debug, "--no-store", env=self.env, timeout=60)
         self.assertEqual(r.returncode, 3, r.stdout)
         self.assertIn("does not verify", r.stdout)
+
+
+class Converted(Inside):
+    """As a sealed image whose key another CAS gives it. It keeps everything in the enclave's memory, and serves."""
+    debug = ()
+
+    @classmethod
+    def nacre(cls, *args):
+        return subprocess.run([NACRE, *args], env=cls.env, capture_output=True, text=True, check=False, timeout=150)
+
+    @classmethod
+    def image(cls, name, layer):
+        oci_build.make(os.path.join(cls.tmp.name, name), [layer.bytes()])
+        return "oci:" + os.path.join(cls.tmp.name, name)
+
+    @classmethod
+    def cas_layer(cls, root):
+        libs, interpreter = libraries(NACRE)
+        layer = oci_build.Layer()
+        for d in ("usr", "usr/bin", "lib64", "etc", "etc/root", "srv", "tmp", "proc", "dev"):
+            layer.dir(d)
+        layer.add("usr/bin/nacre", data=read(NACRE), mode=0o755)
+        for name, path in {interpreter.lstrip("/"): interpreter, **{"lib64/" + n: p for n, p in libs.items()}}.items():
+            layer.add(name, data=read(path), mode=0o755)
+        for name in os.listdir(root):
+            layer.add("etc/root/" + name, data=read(os.path.join(root, name)))
+        return layer
+
+    @classmethod
+    def command(cls):
+        root = os.path.join(cls.tmp.name, "root")
+        assert cls.nacre("softsgx", "root", "--export", root).returncode == 0
+        cls.outer = Server(os.path.join(cls.tmp.name, "outer"), "--provision-listen", "127.0.0.1:0", "--software-root", root)
+        cls.addClassCleanup(cls.outer.stop)
+        door = re.search(r"provisioning on (\S+)", cls.outer.hello).group(1)
+        sealed = "oci:" + os.path.join(cls.tmp.name, "sealed")
+        r = cls.nacre("convert", "--from", cls.image("plain", cls.cas_layer(root)), "--to", sealed, "--cas",
+                      f"127.0.0.1:{cls.outer.port}", "--cas-pin", cls.outer.pin, "--run-cas", door, "--allow-softsgx", "--json",
+                      "--env", "LD_LIBRARY_PATH=/lib64", "--command", "/usr/bin/nacre cas serve --dir /srv/cas --listen 127.0.0.1:0 "
+                      "--provision-listen 127.0.0.1:0 --software-root /etc/root")
+        assert r.returncode == 0, r.stderr
+        cls.mrenclave = json.loads(r.stdout)["mrenclave"]
+        return [NACRE, "run", sealed]
+
+    def test_what_it_is_trusted_for(self):
+        """Its key comes from its evidence alone; then it keeps a session and gives it to an enclave."""
+        where = f"127.0.0.1:{self.port}"
+        r = run(NACRE, "cas", "attest", where, "--software-root", "local", "--mrenclave", self.mrenclave, "--json",
+                env=self.env, timeout=60)
+        self.assertEqual(r.returncode, 0, r.stderr)
+        key = json.loads(r.stdout)["key"]
+        door = re.search(r"provisioning on (\S+)", self.hello).group(1)
+        sealed = "oci:" + os.path.join(self.tmp.name, "app")
+        r = self.nacre("convert", "--from", self.image("busybox", small_layer()), "--to", sealed, "--cas", where, "--cas-pin", key,
+                       "--run-cas", door, "--allow-softsgx", "--command", "/bin/echo provisioned by an enclave")
+        self.assertEqual(r.returncode, 0, r.stderr)
+        r = self.nacre("run", sealed)
+        self.assertEqual((r.returncode, r.stdout), (0, "provisioned by an enclave\n"), r.stderr)
+        r = self.nacre("session", "list", "--cas", where)
+        self.assertIn(" NS-", r.stdout, r.stderr)
 
 
 if __name__ == "__main__":
