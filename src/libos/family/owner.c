@@ -127,7 +127,7 @@ bool family_member_is_gone(uint32_t member)
     bool gone;
 
     mutex_lock(&g_owner.lock);
-    gone = member <= g_owner.next_id && find_locked(member) == NULL;
+    gone = member != 0 && member <= g_owner.next_id && find_locked(member) == NULL; /* 0: us */
     mutex_unlock(&g_owner.lock);
     return gone;
 }
