@@ -50,6 +50,12 @@ void home_sock_start(void);
  * there, and -EAGAIN what the member hears. */
 int64_t home_no_wait(int64_t r);
 
+/* Data of this file may have to come from another process first: not on the thread for calls. */
+static inline bool home_may_wait(const struct family_request *q, const struct inode *inode)
+{
+    return !q->may_block && inode != NULL && (inode->flags & INODE_SHARED) != 0;
+}
+
 /* A request's fixed part. */
 #define HOME_TAKE(q, dst)            (cursor_copy(&(q)->body, (dst), sizeof(*(dst))))
 /* The fixed part of one that begins with a handle, and the object of that handle with a reference.

@@ -76,6 +76,9 @@ static int64_t serve_file_read(struct family_request *q)
     if (n < 0) {
         return n;
     }
+    if (home_may_wait(q, f->inode)) {
+        return FAMILY_BLOCKS;
+    }
     iter_init_kernel(&it, q->answer, MIN((size_t)w.size, q->cap));
     n = armed(q, &w, f, &it, file_read_iter);
     q->answer_size = n > 0 ? (size_t)n : 0;
@@ -91,6 +94,9 @@ static int64_t serve_file_write(struct family_request *q)
 
     if (r < 0) {
         return r;
+    }
+    if (home_may_wait(q, f->inode)) {
+        return FAMILY_BLOCKS;
     }
     iter_init_kernel(&it, q->body.p, q->body.left);
     return armed(q, &w, f, &it, file_write_iter);
@@ -286,6 +292,9 @@ static int64_t serve_read(struct family_request *q)
     if (n < 0) {
         return n;
     }
+    if (home_may_wait(q, inode)) {
+        return FAMILY_BLOCKS;
+    }
     if (inode->ops->read == NULL || S_ISDIR(inode->mode)) {
         return -EINVAL;
     }
@@ -305,6 +314,9 @@ static int64_t serve_write(struct family_request *q)
 
     if (n < 0) {
         return n;
+    }
+    if (home_may_wait(q, inode)) {
+        return FAMILY_BLOCKS;
     }
     if (w.size != q->body.left) {
         return -EBADMSG;
@@ -332,6 +344,9 @@ static int64_t serve_fallocate(struct family_request *q)
 
     if (r < 0) {
         return r;
+    }
+    if (home_may_wait(q, inode)) {
+        return FAMILY_BLOCKS;
     }
     if (inode->ops->fallocate == NULL) {
         return -EOPNOTSUPP;

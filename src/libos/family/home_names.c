@@ -580,6 +580,9 @@ static int64_t serve_setattr(struct family_request *q)
     if (r < 0) {
         return r;
     }
+    if ((w.valid & ATTR_SIZE) != 0 && home_may_wait(q, inode)) {
+        return FAMILY_BLOCKS;
+    }
     attr = (struct iattr){
         .valid = w.valid,
         .mode = w.mode,

@@ -8,6 +8,8 @@
 
 #include "libos/family/remote_internal.h"
 
+#include "libos/shm/link.h"
+
 #define IO_CHUNK ((size_t)120 << 10)
 
 /* ---- data ---- */
@@ -104,6 +106,19 @@ int64_t remote_seek_data(struct inode *inode, uint64_t offset, bool hole)
 int remote_fsync(struct inode *inode, bool data_only)
 {
     return 0; /* every write is at the owner's when it returns */
+}
+
+int remote_share(struct inode *inode, uint32_t member, uint64_t *ret)
+{
+    const uint32_t handle = remote_inode_handle(inode);
+    size_t size = 0;
+    int64_t r = handle == 0 ? -ESTALE : shm_link_start();
+
+    if (r == 0) {
+        r = remote_ask(FAMILY_OP_shm_inode, &handle, sizeof(handle), ret, sizeof(*ret), &size);
+        r = r == 0 && size != sizeof(*ret) ? -EIO : r;
+    }
+    return (int)r;
 }
 
 /* ---- extended attributes ---- */

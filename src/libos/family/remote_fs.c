@@ -616,6 +616,7 @@ static const struct inode_ops g_remote_ops = {
     .fallocate = remote_fallocate,
     .seek_data = remote_seek_data,
     .fsync = remote_fsync,
+    .share = remote_share,
     .getxattr = remote_getxattr,
     .listxattr = remote_listxattr,
     .setxattr = remote_setxattr,

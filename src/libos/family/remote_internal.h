@@ -55,6 +55,7 @@ void rinode_set_handle(struct rinode *r, uint32_t handle);
                                    bool append);
 [[nodiscard]] int remote_fallocate(struct inode *inode, int mode, uint64_t offset, uint64_t size);
 [[nodiscard]] int64_t remote_seek_data(struct inode *inode, uint64_t offset, bool hole);
+[[nodiscard]] int remote_share(struct inode *inode, uint32_t member, uint64_t *ret);
 [[nodiscard]] int remote_fsync(struct inode *inode, bool data_only);
 [[nodiscard]] int64_t remote_getxattr(struct inode *inode, const char *name, void *dst,
                                       size_t size);

@@ -105,6 +105,9 @@ struct inode_ops {
     int (*fallocate)(struct inode *inode, int mode, uint64_t offset, uint64_t size);
     int64_t (*seek_data)(struct inode *inode, uint64_t offset, bool hole);
     int (*fsync)(struct inode *inode, bool data_only);
+    /* Memory that processes share: the number of the object (shm/home.h) with this file's pages, and
+     * one attachment of it for `member`. -EOPNOTSUPP (or no operation): mappings are copies. */
+    int (*share)(struct inode *inode, uint32_t member, uint64_t *ret);
     /* user.* and trusted.*; without these, attributes live in inode->xattrs */
     int64_t (*getxattr)(struct inode *inode, const char *name, void *dst, size_t size);
     int64_t (*listxattr)(struct inode *inode, char *dst, size_t size);
@@ -151,6 +154,7 @@ struct superblock {
 
 #define INODE_APPEND_ONLY 0x01u
 #define INODE_VOLATILE    0x04u /* a directory: its names change by themselves, never cache them */
+#define INODE_SHARED      0x08u /* processes share its pages: access to data may wait for them */
 #define INODE_DEAD_DIR    0x02u /* a removed directory: nothing can be created in it */
 
 struct inode {

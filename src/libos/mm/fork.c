@@ -60,7 +60,7 @@ bool mm_has_shared(void)
 
     mutex_lock(&g_mm.lock);
     for (const struct vma *v = vma_first(&g_mm.tree); v != NULL; v = vma_next(v)) {
-        any = any || is_shared(v);
+        any = any || is_shared(v) || v->object != NULL;
     }
     mutex_unlock(&g_mm.lock);
     return any;
@@ -86,7 +86,7 @@ static uint32_t shared_kind(const struct vma *v)
     if ((v->prot & PROT_WRITE) == 0) {
         return 0;
     }
-    if ((v->flags & VMA_SHARED) == 0) {
+    if ((v->flags & VMA_SHARED) == 0 || v->object != NULL) {
         return 0;
     }
     return v->file->path.dentry != NULL && str_starts(v->file->path.dentry->name, "sem.")

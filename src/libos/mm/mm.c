@@ -6,12 +6,14 @@
 
 #include "libos/boot/boot.h"
 #include "libos/boot/rewrite.h"
+#include "libos/family/rpc.h"
 #include "libos/fs/file.h"
 #include "libos/lib/random.h"
 #include "libos/mm/keep.h"
 #include "libos/mm/kmem.h"
 #include "libos/mm/page.h"
 #include "libos/shm/local.h"
+#include "libos/shm/wire.h"
 
 /* Ranges up to this size get their pages at once: one batch costs less than two faults. */
 #define EAGER_ANON_SIZE ((uint64_t)128 << 10)
@@ -60,7 +62,7 @@ static bool written_back(const struct vma *v)
 {
     const uint32_t both = VMA_SHARED | VMA_MAYWRITE;
 
-    return v->file != NULL && (v->flags & both) == both;
+    return v->file != NULL && v->object == NULL && (v->flags & both) == both;
 }
 
 uint8_t mm_fill_prot(const struct vma *v)
@@ -78,8 +80,8 @@ struct vma *mm_vma_alloc(void)
 void mm_vma_free(struct vma *v)
 {
     if (v != NULL) {
+        shm_object_put(v->object); /* before the file, which may go with it */
         file_put(v->file);
-        shm_object_put(v->object);
         kfree(v);
     }
 }
@@ -249,6 +251,24 @@ static bool wants_eager(const struct vma *v, uint32_t flags)
     return (flags & MAP_NORESERVE) == 0 && size <= EAGER_ANON_SIZE;
 }
 
+/* A file whose pages processes share is shown as it is; others are copied in. */
+static int show_file(struct vma *v)
+{
+    struct inode *inode = v->file->inode;
+    uint64_t id = 0;
+    int r;
+
+    if (inode == NULL || inode->ops->share == NULL) {
+        return 0;
+    }
+    r = inode->ops->share(inode, family_self(), &id);
+    if (r == -EOPNOTSUPP) {
+        return 0;
+    }
+    r = r < 0 ? r : shm_object_attached(id, SHM_PAGES_MAX, &v->object);
+    return r < 0 ? r : shm_show(v->object, v->offset, v->start, v->end - v->start, v->prot);
+}
+
 static int64_t map_locked(uint64_t address, uint64_t size, uint32_t prot, uint32_t flags,
                           struct file *file, uint64_t offset, const char *name)
 {
@@ -294,6 +314,11 @@ static int64_t map_locked(uint64_t address, uint64_t size, uint32_t prot, uint32
         }
     } else {
         keep_drop(v->start, size);
+    }
+    r = (v->flags & VMA_SHARED) != 0 ? show_file(v) : 0;
+    if (r < 0) {
+        (void)mm_unmap_locked((uint64_t)at, size);
+        return r;
     }
     if (wants_eager(v, flags)) {
         /* Shortage now is shortage at the first touch: only what must be there is an error. */

@@ -57,7 +57,7 @@ int mm_sync_vma(struct vma *v, uint64_t start, uint64_t end, bool stays)
     int r;
 
     if ((v->flags & (VMA_SHARED | VMA_MAYWRITE)) != (VMA_SHARED | VMA_MAYWRITE) ||
-        v->file == NULL) {
+        v->file == NULL || v->object != NULL) {
         return 0;
     }
     r = file_stat(v->file, &st);

@@ -16,12 +16,12 @@ struct shm_object;
 struct vma {
     uint64_t start; /* page aligned, start < end */
     uint64_t end;
-    uint32_t prot;     /* PROT_READ | PROT_WRITE | PROT_EXEC */
-    uint32_t flags;    /* VMA_* */
-    struct file *file; /* one reference, or NULL */
+    uint32_t prot;             /* PROT_READ | PROT_WRITE | PROT_EXEC */
+    uint32_t flags;            /* VMA_* */
+    struct file *file;         /* one reference, or NULL */
     struct shm_object *object; /* shared memory of the family (shm/local.h), or NULL */
     uint64_t offset;           /* of `start`, in the file or the object */
-    const char *name;  /* "[heap]", "[stack]", "[vdso]" or NULL; static */
+    const char *name;          /* "[heap]", "[stack]", "[vdso]" or NULL; static */
     /* the tree's */
     struct vma *left, *right, *parent;
     int32_t height;

@@ -25,6 +25,8 @@ struct ask {
     struct list node;
     uint32_t member; /* DIRECTORY_HOME: it is gone, nobody waits */
     bool write;
+    directory_act act; /* DIRECTORY_VISITOR */
+    void *ctx;
 };
 
 /* What goes on about one page. */
@@ -60,11 +62,15 @@ struct object {
     uint32_t creator; /* holds what has no books yet */
     struct list attachments;
     struct slot **chunks;
+    uint64_t chunk_count; /* as far as any was needed; behind it they are NULL */
+    const struct directory_backing *backing;
+    void *ctx;
+    bool pinned; /* stays without attachments */
 };
 
-/* Chunks without books whose pages are not the creator's any more. */
-#define CHUNK_HOME ((struct slot *)1)
-#define CHUNK_LOST ((struct slot *)2)
+/* A chunk without books whose pages are all at home, not with the creator. */
+#define CHUNK_HOME   ((struct slot *)1)
+#define CREATOR_GONE (UINT32_MAX - 2) /* what it held is lost */
 
 static directory_send g_send;
 static struct list g_objects = {&g_objects, &g_objects};
@@ -119,20 +125,40 @@ static int attach(struct object *o, uint32_t member)
             return -ENOMEM;
         }
         a->member = member;
+        if (o->backing != NULL && list_empty(&o->attachments)) {
+            o->backing->used(o->ctx);
+        }
         list_insert(&o->attachments, &a->node);
     }
     a->count++;
     return 0;
 }
 
-static uint64_t chunk_count(const struct object *o)
+/* The place of a chunk; NULL: no memory. */
+static struct slot **chunk_at(struct object *o, uint64_t page)
 {
-    return (o->pages + CHUNK - 1) / CHUNK;
+    const uint64_t i = page / CHUNK;
+    const uint64_t all = (o->pages + CHUNK - 1) / CHUNK;
+    struct slot **fresh;
+    uint64_t want;
+
+    if (i < o->chunk_count) {
+        return &o->chunks[i];
+    }
+    want = MIN(MAX(i + 1, o->chunk_count * 2), all);
+    fresh = krealloc(o->chunks, want * sizeof(struct slot *));
+    if (fresh == NULL) {
+        return NULL;
+    }
+    __builtin_memset(fresh + o->chunk_count, 0, (want - o->chunk_count) * sizeof(struct slot *));
+    o->chunks = fresh;
+    o->chunk_count = want;
+    return &o->chunks[i];
 }
 
 static bool has_books(const struct slot *chunk)
 {
-    return chunk != NULL && chunk != CHUNK_HOME && chunk != CHUNK_LOST;
+    return chunk != NULL && chunk != CHUNK_HOME;
 }
 
 static void work_free(struct slot *s)
@@ -149,7 +175,7 @@ static void work_free(struct slot *s)
 
 static void object_free(struct object *o)
 {
-    for (uint64_t i = 0; i < chunk_count(o); i++) {
+    for (uint64_t i = 0; i < o->chunk_count; i++) {
         struct slot *chunk = o->chunks[i];
 
         for (uint32_t k = 0; has_books(chunk) && k < CHUNK; k++) {
@@ -179,15 +205,20 @@ static void detach(struct object *o, struct attachment *a, uint64_t count)
     }
     list_remove(&a->node);
     kfree(a);
-    if (list_empty(&o->attachments)) {
+    if (!list_empty(&o->attachments)) {
+        return;
+    }
+    if (o->backing != NULL) {
+        o->backing->unused(o->ctx);
+    }
+    if (!o->pinned) {
         object_free(o);
     }
 }
 
-int directory_create(uint32_t member, uint64_t pages, uint64_t *ret)
+static int create(uint32_t creator, uint64_t pages, struct object **ret)
 {
     struct object *o;
-    int r;
 
     if (pages == 0 || pages > SHM_PAGES_MAX) {
         return -EINVAL;
@@ -200,20 +231,72 @@ int directory_create(uint32_t member, uint64_t pages, uint64_t *ret)
         return -ENOMEM;
     }
     o->pages = pages;
-    o->creator = member;
+    o->creator = creator;
     list_init(&o->attachments);
-    o->chunks = kzalloc(chunk_count(o) * sizeof(struct slot *));
-    r = o->chunks == NULL ? -ENOMEM : attach(o, member);
-    if (r < 0) {
-        kfree(o->chunks);
-        kfree(o);
-        return r;
-    }
+    list_init(&o->node);
     o->id = ++g_next_id;
     list_insert(&g_objects, &o->node);
     g_count++;
+    *ret = o;
+    return 0;
+}
+
+int directory_create(uint32_t member, uint64_t pages, uint64_t *ret)
+{
+    struct object *o = NULL;
+    int r = create(member, pages, &o);
+
+    if (r < 0) {
+        return r;
+    }
+    r = attach(o, member);
+    if (r < 0) {
+        object_free(o);
+        return r;
+    }
     *ret = o->id;
     return 0;
+}
+
+int directory_create_home(const struct directory_backing *backing, void *ctx, uint64_t pages,
+                          uint64_t *ret)
+{
+    struct object *o = NULL;
+    const int r = create(DIRECTORY_HOME, pages, &o);
+
+    if (r < 0) {
+        return r;
+    }
+    o->backing = backing;
+    o->ctx = ctx;
+    o->pinned = true;
+    *ret = o->id;
+    return 0;
+}
+
+void directory_drop(uint64_t object)
+{
+    struct object *o = find(object);
+
+    if (o != NULL) {
+        o->pinned = false;
+        if (o->backing != NULL || list_empty(&o->attachments)) {
+            object_free(o);
+        }
+    }
+}
+
+uint64_t directory_attachments(uint64_t object)
+{
+    struct object *o = find(object);
+    uint64_t count = 0;
+
+    if (o != NULL) {
+        list_for_each (it, &o->attachments) {
+            count += list_entry(it, struct attachment, node)->count;
+        }
+    }
+    return count;
 }
 
 int directory_attach(uint32_t member, uint64_t object, uint64_t *ret_pages)
@@ -246,8 +329,11 @@ int directory_clone(uint32_t from, uint32_t to)
 /* The books of a page, made when there are none. NULL: no memory. */
 static struct slot *slot_of(struct object *o, uint64_t page)
 {
-    struct slot **chunk = &o->chunks[page / CHUNK];
+    struct slot **chunk = chunk_at(o, page);
 
+    if (chunk == NULL) {
+        return NULL;
+    }
     if (!has_books(*chunk)) {
         struct slot *fresh = kzalloc(CHUNK * sizeof(*fresh));
 
@@ -255,8 +341,10 @@ static struct slot *slot_of(struct object *o, uint64_t page)
             return NULL;
         }
         for (uint32_t i = 0; i < CHUNK; i++) {
-            fresh[i].holder = *chunk == NULL ? o->creator : DIRECTORY_HOME;
-            fresh[i].lost = *chunk == CHUNK_LOST;
+            const bool lost = *chunk == NULL && o->creator == CREATOR_GONE;
+
+            fresh[i].holder = *chunk == NULL && !lost ? o->creator : DIRECTORY_HOME;
+            fresh[i].lost = lost;
         }
         *chunk = fresh;
     }
@@ -344,20 +432,48 @@ static bool recall(struct work *w, struct slot *s, const struct ask *ask)
                 revoke(w, s, s->readers[i]);
             }
         }
-    } else if (s->reader_count == READERS_MAX && !is_reader(s, ask->member)) {
+    } else if (ask->act == NULL && s->reader_count == READERS_MAX && !is_reader(s, ask->member)) {
         revoke(w, s, s->readers[0]);
     }
     return w->awaited_count > 0;
 }
 
+/* Is it behind the end of what keeps the content? */
+static bool behind(const struct work *w)
+{
+    const struct object *o = w->object;
+
+    return o->backing != NULL && w->page >= o->backing->pages(o->ctx);
+}
+
+static uint8_t *content_of(const struct work *w, const struct slot *s, bool make)
+{
+    const struct object *o = w->object;
+
+    return o->backing != NULL ? o->backing->data(o->ctx, w->page, make) : s->data;
+}
+
+static void visit(const struct work *w, const struct slot *s, const struct ask *ask)
+{
+    const bool lost = s->lost != 0 || (ask->write && behind(w));
+    uint8_t *data = lost ? NULL : content_of(w, s, ask->write);
+    const int error = lost ? -EIO : ask->write && data == NULL ? -ENOSPC : 0;
+
+    ask->act(ask->ctx, data, error);
+}
+
 static void grant(const struct work *w, struct slot *s, const struct ask *ask)
 {
-    const uint32_t zero = s->data == NULL ? SHM_ZERO : 0;
+    const uint8_t *data;
 
-    if (ask->member == DIRECTORY_HOME) {
-        return; /* it did not live to see it */
-    }
-    if (!tell(ask->member, SHM_GRANT, (ask->write ? SHM_WRITE : 0) | zero, w, 0, s->data)) {
+    if (s->lost == 0 && !behind(w)) {
+        data = content_of(w, s, ask->write);
+        if (!tell(ask->member, SHM_GRANT,
+                  (ask->write ? SHM_WRITE : 0) | (data == NULL ? SHM_ZERO : 0), w, 0, data)) {
+            return;
+        }
+    } else {
+        (void)tell(ask->member, SHM_LOST, 0, w, 0, NULL);
         return;
     }
     if (!ask->write) {
@@ -378,13 +494,12 @@ static void serve(struct slot *s)
     while (!list_empty(&w->queue)) {
         struct ask *ask = list_entry(w->queue.next, struct ask, node);
 
-        if (s->lost == 0 && ask->member != DIRECTORY_HOME && s->holder != ask->member &&
-            recall(w, s, ask)) {
+        if (s->lost == 0 && ask->member != DIRECTORY_HOME && recall(w, s, ask)) {
             return;
         }
-        if (s->lost != 0 && ask->member != DIRECTORY_HOME) {
-            (void)tell(ask->member, SHM_LOST, 0, w, 0, NULL);
-        } else if (s->lost == 0 && s->holder != ask->member) {
+        if (ask->act != NULL) {
+            visit(w, s, ask);
+        } else if (ask->member != DIRECTORY_HOME) {
             grant(w, s, ask);
         }
         list_remove(&ask->node);
@@ -393,30 +508,15 @@ static void serve(struct slot *s)
     work_free(s);
 }
 
-static int request(struct object *o, uint32_t member, uint64_t page, bool write)
+/* Puts `ask` in line, and serves it if nobody stands before it. */
+static int stand_in_line(struct object *o, struct slot *s, uint64_t page, const struct ask *what)
 {
-    struct slot *s = slot_of(o, page);
-    struct ask *ask;
+    struct ask *ask = kzalloc(sizeof(*ask));
 
-    if (s == NULL) {
-        return -ENOMEM;
-    }
-    if (s->work != NULL) {
-        list_for_each (it, &s->work->queue) {
-            if (list_entry(it, struct ask, node)->member == member) {
-                return -EBADMSG; /* one at a time */
-            }
-        }
-    }
-    if (s->holder == member) {
-        return -EBADMSG;
-    }
-    ask = kzalloc(sizeof(*ask));
     if (ask == NULL) {
         return -ENOMEM;
     }
-    ask->member = member;
-    ask->write = write;
+    *ask = *what;
     if (s->work != NULL) {
         list_insert(&s->work->queue, &ask->node);
         return 0;
@@ -433,6 +533,26 @@ static int request(struct object *o, uint32_t member, uint64_t page, bool write)
     list_insert(&s->work->queue, &ask->node);
     serve(s);
     return 0;
+}
+
+static int request(struct object *o, uint32_t member, uint64_t page, bool write)
+{
+    struct slot *s = slot_of(o, page);
+
+    if (s == NULL) {
+        return -ENOMEM;
+    }
+    if (s->work != NULL) {
+        list_for_each (it, &s->work->queue) {
+            if (list_entry(it, struct ask, node)->member == member) {
+                return -EBADMSG; /* one at a time */
+            }
+        }
+    }
+    if (s->holder == member) {
+        return -EBADMSG;
+    }
+    return stand_in_line(o, s, page, &(const struct ask){.member = member, .write = write});
 }
 
 /* Whoever asks and cannot be served for want of memory hears that, and not nothing. */
@@ -465,20 +585,31 @@ static bool answered(struct work *w, uint32_t member, uint64_t number)
     return false;
 }
 
-static void store(struct slot *s, const uint8_t *content)
+static void store(struct object *o, struct slot *s, uint64_t page, const uint8_t *content)
 {
     s->holder = DIRECTORY_HOME;
-    s->data = NULL;
-    if (content == NULL) {
+    if (o->backing != NULL) {
+        s->data = NULL;
+        const bool there = page < o->backing->pages(o->ctx);
+        uint8_t *data = o->backing->data(o->ctx, page, there && content != NULL);
+
+        if (data != NULL && content != NULL) {
+            __builtin_memcpy(data, content, NACRE_PAGE_SIZE);
+        } else if (data != NULL) {
+            __builtin_memset(data, 0, NACRE_PAGE_SIZE);
+        } else if (content != NULL && there) {
+            libos_log(LOG_ERROR, "shared memory: no room for a page of a file, which is lost");
+            lose(s);
+        }
         return;
     }
-    s->data = kmalloc(NACRE_PAGE_SIZE);
-    if (s->data == NULL) {
+    s->data = content == NULL ? NULL : kmalloc(NACRE_PAGE_SIZE);
+    if (content != NULL && s->data == NULL) {
         libos_log(LOG_ERROR, "shared memory: no memory to keep a page, which is lost");
         lose(s);
-        return;
+    } else if (content != NULL) {
+        __builtin_memcpy(s->data, content, NACRE_PAGE_SIZE);
     }
-    __builtin_memcpy(s->data, content, NACRE_PAGE_SIZE);
 }
 
 /* A page comes back: the answer to a recall (a number), or unasked (0), which answers the recall
@@ -499,7 +630,7 @@ static int take_content(struct object *o, uint32_t member, const struct shm_head
     if (s->holder != member) {
         return s->lost != 0 ? 0 : -EBADMSG;
     }
-    store(s, content);
+    store(o, s, h->page, content);
     if ((h->flags & SHM_KEPT) != 0 && h->a != 0 && s->lost == 0) {
         add_reader(s, member);
     }
@@ -555,10 +686,13 @@ static int take_zeros(struct object *o, uint32_t member, const struct shm_head *
         return -EBADMSG;
     }
     while (r == 0 && left > 0) {
-        struct slot **chunk = &o->chunks[page / CHUNK];
+        struct slot **chunk = chunk_at(o, page);
         const uint64_t in_chunk = MIN(CHUNK - page % CHUNK, o->pages - page);
         const uint64_t n = MIN(in_chunk, left);
 
+        if (chunk == NULL) {
+            return -ENOMEM;
+        }
         if (!has_books(*chunk) && page % CHUNK == 0 && n == in_chunk) {
             *chunk = *chunk == NULL && o->creator == member ? CHUNK_HOME : *chunk;
         } else {
@@ -612,6 +746,67 @@ int directory_take(uint32_t member, const struct shm_head *h, const uint8_t *con
     }
 }
 
+/* ---- the owner's own ---- */
+
+int directory_visit(uint64_t object, uint64_t page, bool write, directory_act act, void *ctx)
+{
+    struct object *o = find(object);
+    struct slot *s = o == NULL || page >= o->pages ? NULL : slot_of(o, page);
+    int r;
+
+    if (s == NULL) {
+        return o == NULL || page >= o->pages ? -ENOENT : -ENOMEM;
+    }
+    r = stand_in_line(
+        o, s, page,
+        &(const struct ask){.member = DIRECTORY_VISITOR, .write = write, .act = act, .ctx = ctx});
+    return r < 0 ? r : s->work != NULL ? -EINPROGRESS : 0;
+}
+
+static bool is_home(const struct slot *s)
+{
+    return s->holder == DIRECTORY_HOME && s->reader_count == 0 && s->lost == 0 && s->work == NULL;
+}
+
+bool directory_away(uint64_t object, uint64_t page, uint64_t last, uint64_t *ret)
+{
+    const struct object *o = find(object);
+
+    while (o != NULL && page <= last && page / CHUNK < o->chunk_count) {
+        const struct slot *chunk = o->chunks[page / CHUNK];
+
+        if (!has_books(chunk)) {
+            page = (page / CHUNK + 1) * CHUNK;
+        } else if (is_home(&chunk[page % CHUNK])) {
+            page++;
+        } else {
+            *ret = page;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool directory_is_home(uint64_t object, uint64_t page)
+{
+    const struct object *o = find(object);
+    const struct slot *chunk =
+        o == NULL || page / CHUNK >= o->chunk_count ? NULL : o->chunks[page / CHUNK];
+
+    return o != NULL && (has_books(chunk) ? is_home(&chunk[page % CHUNK])
+                                          : chunk == CHUNK_HOME || o->creator == DIRECTORY_HOME);
+}
+
+void directory_forgive(uint64_t object, uint64_t page)
+{
+    struct object *o = find(object);
+    struct slot *s = o == NULL || page >= o->pages ? NULL : slot_of(o, page);
+
+    if (s != NULL) {
+        s->lost = 0;
+    }
+}
+
 /* ---- the end of a member ---- */
 
 static void leave_chunk(struct slot *chunk, uint32_t member)
@@ -651,12 +846,13 @@ static void leave_work(struct work *w, uint32_t member)
 
 static void leave_object(struct object *o, struct attachment *a, uint32_t member)
 {
-    for (uint64_t i = 0; i < chunk_count(o); i++) {
+    for (uint64_t i = 0; i < o->chunk_count; i++) {
         if (has_books(o->chunks[i])) {
             leave_chunk(o->chunks[i], member);
-        } else if (o->chunks[i] == NULL && o->creator == member) {
-            o->chunks[i] = CHUNK_LOST;
         }
+    }
+    if (o->creator == member) {
+        o->creator = CREATOR_GONE;
     }
     detach(o, a, a->count);
 }

@@ -5,6 +5,7 @@
 #include <linux/eventpoll.h>
 #include <linux/time.h>
 
+#include "libos/family/home.h"
 #include "libos/family/owner_internal.h"
 #include "libos/host/host.h"
 #include "libos/libos.h"
@@ -20,6 +21,8 @@
 #define ROUND       16
 #define DATA_KICK   UINT64_MAX
 #define O_NONBLOCK_ 04000
+
+static bool to_member(uint32_t id, const struct shm_head *h, const uint8_t *content);
 
 /* A message of the owner's to its own process. */
 struct loop {
@@ -37,6 +40,7 @@ static struct {
     int epoll, kick;   /* owner; -1: none */
     struct channel up; /* member */
     int error;         /* member: the owner is gone */
+    void (*unlocked)(void);
 } g = {.loop = {&g.loop, &g.loop}, .epoll = -1, .kick = -1};
 
 void shm_link_local(const struct shm_local *local)
@@ -52,6 +56,7 @@ bool shm_link_stands(void)
 void shm_lock(void)
 {
     mutex_lock(&g.lock);
+    directory_start(to_member);
 }
 
 void shm_unlock(void)
@@ -65,6 +70,14 @@ void shm_unlock(void)
         kfree(l);
     }
     mutex_unlock(&g.lock);
+    if (g.unlocked != NULL) {
+        g.unlocked();
+    }
+}
+
+void shm_link_unlocked(void (*then)(void))
+{
+    g.unlocked = then;
 }
 
 void shm_kick(void)
@@ -276,6 +289,31 @@ static int64_t serve_create(struct family_request *q)
     return r;
 }
 
+/* The pages of a file: a handle of the member's -> number of the object. */
+static int64_t serve_inode(struct family_request *q)
+{
+    struct inode *inode;
+    uint32_t handle;
+    uint64_t id = 0;
+    int r;
+
+    if (cursor_copy(&q->body, &handle, sizeof(handle)) < 0) {
+        return -EBADMSG;
+    }
+    inode = home_inode(q->member, handle);
+    if (inode == NULL) {
+        return -EBADF;
+    }
+    r = inode->ops->share == NULL ? -EOPNOTSUPP : shm_link_start();
+    r = r < 0 ? r : inode->ops->share(inode, q->member, &id);
+    if (r == 0) {
+        __builtin_memcpy(q->answer, &id, sizeof(id));
+        q->answer_size = sizeof(id);
+    }
+    inode_put(inode);
+    return r;
+}
+
 static int64_t serve_clone(struct family_request *q)
 {
     uint32_t child;
@@ -294,6 +332,7 @@ void shm_link_serve(void)
 {
     family_serve(FAMILY_OP_shm_create, serve_create);
     family_serve(FAMILY_OP_shm_clone, serve_clone);
+    family_serve(FAMILY_OP_shm_inode, serve_inode);
 }
 
 /* ---- a member ---- */
@@ -380,7 +419,6 @@ static int start_owner(void)
     }
     r = host_epoll_ctl(g.epoll, EPOLL_CTL_ADD, g.kick, EPOLLIN, DATA_KICK);
     if (r == 0) {
-        directory_start(to_member);
         family_on_member_gone(gone);
         r = service_start_late(serve_members, NULL);
     }

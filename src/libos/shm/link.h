@@ -35,6 +35,8 @@ void shm_lock(void);
 void shm_unlock(void);
 /* To the owner, in order. Under the lock. -EIO: it is gone. */
 int shm_post(const struct shm_head *h, const uint8_t *content);
+/* Called whenever the lock was opened. */
+void shm_link_unlocked(void (*then)(void));
 /* The pager looks after what was put off. Under the lock. */
 void shm_kick(void);
 

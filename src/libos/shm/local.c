@@ -368,7 +368,7 @@ static void take_recall(const struct shm_head *h)
     const struct hold *held = hold_of(h->object, h->page);
     struct put_off *p;
 
-    if (held != NULL && now() < held->until) {
+    if (held != NULL && shm_link_stands() && now() < held->until) {
         p = kzalloc(sizeof(*p));
         if (p != NULL) {
             p->head = *h;
@@ -614,7 +614,7 @@ void shm_object_put(struct shm_object *o)
     list_remove(&o->node);
     if (o->grants == 0) {
         kfree(o); /* it never came along */
-    } else if (shm_link_stands()) {
+    } else if (shm_link_stands() || family_role() == FAMILY_ALONE) {
         post(SHM_DETACH, 0, o->id, 0, o->grants, 0, NULL);
         kfree(o);
     } else {
@@ -646,6 +646,31 @@ static int new_object(uint64_t id, uint64_t pages, struct shm_object **ret)
     shm_unlock();
     *ret = o;
     return g_bounce == NULL ? -ENOMEM : 0;
+}
+
+int shm_object_attached(uint64_t id, uint64_t pages, struct shm_object **ret)
+{
+    int r;
+
+    shm_lock();
+    list_for_each (it, &g_objects) {
+        struct shm_object *o = list_entry(it, struct shm_object, node);
+
+        if (o->id == id && o->pages != 0) {
+            o->grants++;
+            *ret = shm_object_get(o);
+            shm_unlock();
+            return 0;
+        }
+    }
+    shm_unlock();
+    r = new_object(id, pages, ret);
+    if (r == -ENOMEM && *ret == NULL) {
+        shm_lock();
+        post(SHM_DETACH, 0, id, 0, 1, 0, NULL);
+        shm_unlock();
+    }
+    return r;
 }
 
 int shm_object_make(uint64_t address, uint64_t size, uint32_t prot, struct shm_object **ret)

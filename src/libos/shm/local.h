@@ -26,6 +26,9 @@ uint64_t shm_object_size(const struct shm_object *o);
  * it is shown there from now on. The link stands (shm_link_start). */
 [[nodiscard]] int shm_object_make(uint64_t address, uint64_t size, uint32_t prot,
                                   struct shm_object **ret);
+/* The object of that number, which this process was granted one more attachment of. The grant goes
+ * with a failure. */
+[[nodiscard]] int shm_object_attached(uint64_t id, uint64_t pages, struct shm_object **ret);
 /* Shows the pages of `o` from `offset` on at [address, address + size), as far as there are any;
  * nothing is committed there. */
 [[nodiscard]] int shm_show(struct shm_object *o, uint64_t offset, uint64_t address, uint64_t size,

@@ -17,7 +17,7 @@ static int discard(struct vma *v, uint64_t start, uint64_t end)
     if ((v->flags & (VMA_LOCKED | VMA_INTERNAL)) != 0) {
         return -EINVAL;
     }
-    if ((v->flags & VMA_SHARED_ANON) != 0) {
+    if ((v->flags & VMA_SHARED_ANON) != 0 || v->object != NULL) {
         return 0; /* what is in shared memory stays there */
     }
     if ((v->flags & VMA_SHARED) != 0) {

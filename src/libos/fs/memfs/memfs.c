@@ -39,6 +39,7 @@ static void memfs_evict(struct inode *inode)
 {
     struct memfs_inode *m = memfs_of(inode);
 
+    memfs_unshare(m);
     memfs_drop_pages(m, 0, UINT64_MAX);
     dirindex_clear(&m->dir);
     kfree(m->target);
@@ -268,6 +269,7 @@ static const struct inode_ops g_memfs_ops = {
     .fallocate = memfs_fallocate,
     .seek_data = memfs_seek_data,
     .fsync = memfs_fsync,
+    .share = memfs_share,
     .evict = memfs_evict,
 };
 

@@ -12,6 +12,7 @@
 #include "core/overflow.h"
 #include "libos/fs/memfs/memfs_internal.h"
 #include "libos/mm/kmem.h"
+#include "libos/shm/link.h"
 
 static uint64_t g_pages_used; /* of all memfs superblocks, for /proc/meminfo */
 
@@ -71,6 +72,9 @@ int64_t memfs_read(struct inode *inode, struct iter *to, uint64_t offset)
     struct memfs_inode *m = memfs_of(inode);
     int64_t done = 0;
 
+    if (memfs_is_shared(m)) {
+        return memfs_read_shared(m, to, offset);
+    }
     while (to->left > 0) {
         struct file_page *page = NULL;
         size_t n = MIN(pin_for_read(m, offset, &page), to->left);
@@ -94,8 +98,7 @@ int64_t memfs_read(struct inode *inode, struct iter *to, uint64_t offset)
     return done;
 }
 
-/* The page at `index`, made when absent, with a reference. write_lock held. */
-static int pin_for_write(struct memfs_inode *m, uint64_t index, struct file_page **ret)
+int memfs_pin(struct memfs_inode *m, uint64_t index, struct file_page **ret)
 {
     mutex_lock(&m->inode.lock);
     struct file_page *page = pagetree_get(&m->pages, index);
@@ -121,25 +124,35 @@ static int pin_for_write(struct memfs_inode *m, uint64_t index, struct file_page
     return r;
 }
 
+/* What comes from memory that is mapped from this very file is copied before the page is had. */
 static int write_page(struct memfs_inode *m, struct iter *from, uint64_t offset, size_t n,
                       size_t *ret)
 {
     struct file_page *page = NULL;
-    int r = pin_for_write(m, offset >> NACRE_PAGE_SHIFT, &page);
+    uint8_t *buffer = memfs_is_shared(m) ? kmalloc(n) : NULL;
+    int r = memfs_is_shared(m) && buffer == NULL ? -ENOMEM
+                                                 : memfs_pin(m, offset >> NACRE_PAGE_SHIFT, &page);
+    size_t copied;
+    uint8_t *to;
 
     if (r < 0) {
+        kfree(buffer);
         return r;
     }
-    size_t copied = iter_take(from, page->data + offset % NACRE_PAGE_SIZE, n);
-
-    page_put(page);
+    to = buffer != NULL ? buffer : page->data + offset % NACRE_PAGE_SIZE;
+    copied = iter_take(from, to, n);
     mutex_lock(&m->inode.lock);
     if (copied > 0 && offset + copied > m->inode.size) {
         m->inode.size = offset + copied;
     }
     mutex_unlock(&m->inode.lock);
-    *ret = copied;
-    return copied < n ? -EFAULT : 0;
+    if (memfs_is_shared(m) && copied > 0) { /* since this moment, perhaps */
+        r = memfs_write_shared(m, to, offset, copied);
+    }
+    page_put(page);
+    kfree(buffer);
+    *ret = r < 0 ? 0 : copied;
+    return r < 0 ? r : copied < n ? -EFAULT : 0;
 }
 
 int64_t memfs_write(struct inode *inode, struct iter *from, uint64_t *offset, bool append)
@@ -190,48 +203,59 @@ static void clear_part(struct memfs_inode *m, uint64_t start, uint64_t end)
     }
 }
 
+/* Zeros in [start, end); whole pages go. write_lock held. */
+static void drop_range(struct memfs_inode *m, uint64_t start, uint64_t end)
+{
+    const uint64_t first = start / NACRE_PAGE_SIZE + (start % NACRE_PAGE_SIZE != 0 ? 1 : 0);
+    const uint64_t last = end >> NACRE_PAGE_SHIFT; /* exclusive */
+    const bool one = start >> NACRE_PAGE_SHIFT == last;
+
+    if (memfs_is_shared(m)) {
+        memfs_clear_shared(m, start, one ? end : page_align_up(start));
+        memfs_clear_shared(m, one || end == UINT64_MAX ? end : page_align_down(end), end);
+        if (first < last) {
+            memfs_call_home(m, first, last - 1);
+        }
+    }
+    shm_lock();
+    mutex_lock(&m->inode.lock);
+    clear_part(m, start, one ? end : page_align_up(start));
+    if (!one && end != UINT64_MAX) {
+        clear_part(m, page_align_down(end), end);
+    }
+    if (first < last) {
+        memfs_drop_pages(m, first, last - 1);
+    }
+    mutex_unlock(&m->inode.lock);
+    shm_unlock();
+}
+
 int memfs_resize(struct inode *inode, uint64_t size)
 {
     struct memfs_inode *m = memfs_of(inode);
     int r = 0;
 
     mutex_lock(&inode->write_lock);
-    mutex_lock(&inode->lock);
     if ((size < inode->size && (inode->seals & F_SEAL_SHRINK) != 0) ||
         (size > inode->size && (inode->seals & F_SEAL_GROW) != 0)) {
         r = -EPERM;
     } else {
-        if (size < inode->size) {
-            if (size % NACRE_PAGE_SIZE != 0) {
-                clear_part(m, size, page_align_up(size));
-            }
-            memfs_drop_pages(m, (size + NACRE_PAGE_SIZE - 1) >> NACRE_PAGE_SHIFT, UINT64_MAX);
+        const bool less = size < inode->size;
+
+        mutex_lock(&inode->lock);
+        inode->size = size; /* nobody gets what lies behind it from here on */
+        mutex_unlock(&inode->lock);
+        if (less) {
+            drop_range(m, size, UINT64_MAX);
         }
-        inode->size = size;
     }
-    mutex_unlock(&inode->lock);
     mutex_unlock(&inode->write_lock);
     return r;
 }
 
 static void punch(struct memfs_inode *m, uint64_t start, uint64_t end)
 {
-    mutex_lock(&m->inode.lock);
-    uint64_t first = (start + NACRE_PAGE_SIZE - 1) >> NACRE_PAGE_SHIFT;
-    uint64_t last = end >> NACRE_PAGE_SHIFT; /* exclusive */
-
-    if (start >> NACRE_PAGE_SHIFT == end >> NACRE_PAGE_SHIFT) {
-        clear_part(m, start, end);
-    } else {
-        if (start % NACRE_PAGE_SIZE != 0) {
-            clear_part(m, start, page_align_up(start));
-        }
-        clear_part(m, page_align_down(end), end);
-        if (first < last) {
-            memfs_drop_pages(m, first, last - 1);
-        }
-    }
-    mutex_unlock(&m->inode.lock);
+    drop_range(m, start, end);
 }
 
 /* Allocates the pages of a range, all or none of those that were missing. */
@@ -239,7 +263,7 @@ static int reserve(struct memfs_inode *m, uint64_t first, uint64_t last)
 {
     for (uint64_t i = first; i <= last; i++) {
         struct file_page *page = NULL;
-        int r = pin_for_write(m, i, &page);
+        int r = memfs_pin(m, i, &page);
 
         if (r < 0) {
             return r;
