@@ -481,11 +481,11 @@ static int write_record(struct writer *w, const json_t *root, const char *const 
     return r;
 }
 
-/* More than the document can become: base64 and JSON shrink, headers and the host's variables add.
- */
+/* More than the document can become: at worst an argument of three bytes ("",) makes nine; the
+ * host's variables add. */
 static size_t record_room(size_t size, const char *const *host_env, size_t host_env_count)
 {
-    size_t room = sizeof(struct agent_record_header) + 2 * size + 4096;
+    size_t room = sizeof(struct agent_record_header) + 3 * size + 4096;
 
     for (size_t i = 0; i < host_env_count; i++) {
         room += sizeof(struct agent_entry) + strlen(host_env[i]) + 1;

@@ -123,6 +123,26 @@ static void test_the_smallest_answer(void **state)
     done(&m);
 }
 
+/* The least a document can say in its size: a record is three times as long. */
+static void test_many_empty_arguments(void **state)
+{
+    static const char head[] = "{\"version\":1,\"pwd\":\"/\",\"argv\":[\"x\"";
+    char *text = malloc(sizeof(head) + AGENT_STRINGS_MAX * 3 + 2);
+    char *at = text;
+    struct made m;
+
+    assert_non_null(text);
+    at = stpcpy(at, head);
+    for (size_t i = 1; i < AGENT_STRINGS_MAX; i++) {
+        at = stpcpy(at, ",\"\"");
+    }
+    (void)stpcpy(at, "]}");
+    assert_int_equal(make_with(text, NULL, 0, &m), 0);
+    assert_int_equal(m.r.arg_count, AGENT_STRINGS_MAX);
+    done(&m);
+    free(text);
+}
+
 static void test_the_measured_root_completes_what_is_said(void **state)
 {
     static const uint8_t root[32] = {0xab, 0xcd, [15] = 0x01, [16] = 0x77};
@@ -262,6 +282,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_full_answer_arrives),
         cmocka_unit_test(test_the_smallest_answer),
+        cmocka_unit_test(test_many_empty_arguments),
         cmocka_unit_test(test_the_measured_root_completes_what_is_said),
         cmocka_unit_test(test_every_cut_is_refused),
         cmocka_unit_test(test_every_changed_byte_of_a_record_is_read_safely),
