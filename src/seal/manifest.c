@@ -2,6 +2,8 @@
 /* Copyright 2026 The nacre authors */
 #include "seal/manifest.h"
 
+#include "core/path.h"
+
 static bool all_zero(const uint8_t *p, size_t size)
 {
     uint8_t any = 0;
@@ -41,25 +43,6 @@ static bool is_variable_name(const char *s)
 {
     for (; *s != '\0'; s++) {
         if (*s == '=' || (uint8_t)*s < 0x21 || (uint8_t)*s > 0x7e) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Absolute, and in the one spelling: no empty, "." or ".." component, no slash at the end. */
-static bool is_clean_path(const char *s)
-{
-    if (*s != '/') {
-        return false;
-    }
-    while (*s == '/') {
-        const char *part = ++s;
-
-        while (*s != '\0' && *s != '/') {
-            s++;
-        }
-        if (s == part || (part[0] == '.' && (s - part == 1 || (s - part == 2 && part[1] == '.')))) {
             return false;
         }
     }
@@ -123,7 +106,7 @@ static int check_mounts(struct cursor *c, uint32_t count)
         uint8_t flags;
 
         if (cursor_u8(c, &flags) < 0 || (flags & ~MANIFEST_MOUNT_WRITABLE) != 0 ||
-            take_text(c, MANIFEST_PATH_MAX, &path) < 0 || !is_clean_path(path) ||
+            take_text(c, MANIFEST_PATH_MAX, &path) < 0 || !path_is_clean(path) ||
             compare(before, path) >= 0) {
             return -EBADMSG;
         }

@@ -3,6 +3,7 @@
 #include "libos/attest/record.h"
 
 #include "core/le.h"
+#include "core/path.h"
 
 #define MODE_BITS 07777u
 
@@ -22,31 +23,13 @@ static int take_string(struct cursor *c, size_t max, const char **ret)
     return 0;
 }
 
-/* Absolute, and in the one spelling. "/" alone only where `root` allows it. */
-static bool is_clean_path(const char *s, bool root)
-{
-    if (s[0] != '/') {
-        return false;
-    }
-    if (s[1] == '\0') {
-        return root;
-    }
-    while (*s == '/') {
-        const char *part = ++s;
-
-        while (*s != '\0' && *s != '/') {
-            s++;
-        }
-        if (s == part || (part[0] == '.' && (s - part == 1 || (s - part == 2 && part[1] == '.')))) {
-            return false;
-        }
-    }
-    return true;
-}
-
+/* "/" alone only where `root` allows it. */
 static int take_path(struct cursor *c, bool root, const char **ret)
 {
-    return take_string(c, AGENT_PATH_MAX, ret) < 0 || !is_clean_path(*ret, root) ? -EBADMSG : 0;
+    if (take_string(c, AGENT_PATH_MAX, ret) < 0) {
+        return -EBADMSG;
+    }
+    return path_is_clean(*ret) || (root && (*ret)[0] == '/' && (*ret)[1] == '\0') ? 0 : -EBADMSG;
 }
 
 static int take_entry(struct cursor *c, uint16_t *ret_type, struct cursor *ret)
