@@ -57,7 +57,6 @@ static int64_t sock_read(struct file *f, struct iter *to, uint64_t *pos, uint32_
     if (to->left == 0) {
         return 0;
     }
-    m.it = *to;
     iter_restore(&m.it, to);
     int64_t n = s->ops->receive(s, &m);
 

@@ -400,15 +400,17 @@ static int enqueue_connection(struct unix_sock *listener, struct unix_sock *fres
     }
 }
 
+static int may_connect(const struct unix_sock *u)
+{
+    return u->connected ? -EISCONN : u->listening ? -EINVAL : 0;
+}
+
 static int connect_stream(struct unix_sock *u, const struct sock_addr *a)
 {
     struct unix_sock *listener = NULL;
+    int r = may_connect(u);
 
-    if (u->connected || u->listening) {
-        return u->connected ? -EISCONN : -EINVAL;
-    }
-    int r = unix_find_target(a, u->base.type, &listener);
-
+    r = r < 0 ? r : unix_find_target(a, u->base.type, &listener);
     if (r < 0) {
         return r;
     }
@@ -418,15 +420,23 @@ static int connect_stream(struct unix_sock *u, const struct sock_addr *a)
         unix_put(listener);
         return -ENOMEM;
     }
-    u->cred = unix_own_cred();
     fresh->cred = listener->cred;
     mutex_lock(&g_names);
     fresh->name = listener->name;
     mutex_unlock(&g_names);
     fresh->base.passcred = listener->base.passcred;
     mutex_lock(&u->lock);
-    join(u, fresh);
+    r = may_connect(u); /* another thread may have been faster */
+    if (r == 0) {
+        u->cred = unix_own_cred();
+        join(u, fresh);
+    }
     mutex_unlock(&u->lock);
+    if (r < 0) {
+        unix_put(fresh);
+        unix_put(listener);
+        return r;
+    }
     r = enqueue_connection(listener, fresh, sock_deadline(&u->base, 0, u->base.send_timeout));
     if (r < 0) {
         mutex_lock(&u->lock);
