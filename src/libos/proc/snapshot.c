@@ -80,23 +80,27 @@ static void take_signals(struct snapshot_io *io)
     }
 }
 
+/* What one host call moved: bytes, 0 when a signal came first, or the end of the stream. */
+static int64_t moved(struct snapshot_io *io, int64_t n)
+{
+    if (n == -EINTR) {
+        take_signals(io);
+        return 0;
+    }
+    return n == 0 ? -EPIPE : n;
+}
+
 int snapshot_write(void *ctx, const void *p, size_t size)
 {
     struct snapshot_io *io = ctx;
-    const uint8_t *at = p;
 
-    while (size > 0) {
-        const int64_t n = host_write(io->fd, at, size);
+    for (size_t done = 0; done < size;) {
+        const int64_t n = moved(io, host_write(io->fd, (const uint8_t *)p + done, size - done));
 
-        if (n == -EINTR) {
-            take_signals(io);
-            continue;
+        if (n < 0) {
+            return (int)n;
         }
-        if (n <= 0) {
-            return n == 0 ? -EPIPE : (int)n;
-        }
-        at += n;
-        size -= (size_t)n;
+        done += (size_t)n;
     }
     return 0;
 }
@@ -104,20 +108,14 @@ int snapshot_write(void *ctx, const void *p, size_t size)
 int snapshot_read(void *ctx, void *p, size_t size)
 {
     struct snapshot_io *io = ctx;
-    uint8_t *at = p;
 
-    while (size > 0) {
-        const int64_t n = host_read(io->fd, at, size);
+    for (size_t done = 0; done < size;) {
+        const int64_t n = moved(io, host_read(io->fd, (uint8_t *)p + done, size - done));
 
-        if (n == -EINTR) {
-            take_signals(io);
-            continue;
+        if (n < 0) {
+            return (int)n;
         }
-        if (n <= 0) {
-            return n == 0 ? -EPIPE : (int)n;
-        }
-        at += n;
-        size -= (size_t)n;
+        done += (size_t)n;
     }
     return 0;
 }
