@@ -38,13 +38,9 @@ static int64_t serve_timer_set(struct family_request *q)
     _cleanup_file_ struct file *f = NULL;
     struct itimerspec64 old;
     struct wire_timer w;
-    int r;
+    int r = HOME_TAKE_FILE(q, &w, &f);
 
-    if (HOME_TAKE(q, &w) < 0) {
-        return -EBADMSG;
-    }
-    f = home_file(q->member, w.handle);
-    r = f == NULL ? -EBADF : timerfd_set(f, (int)w.flags, w.value, w.interval, &old);
+    r = r < 0 ? r : timerfd_set(f, (int)w.flags, w.value, w.interval, &old);
     return r < 0 ? r : answer_setting(q, &old);
 }
 
@@ -53,13 +49,9 @@ static int64_t serve_timer_get(struct family_request *q)
     _cleanup_file_ struct file *f = NULL;
     struct itimerspec64 setting;
     uint32_t handle;
-    int r;
+    int r = HOME_TAKE_FILE(q, &handle, &f);
 
-    if (cursor_u32le(&q->body, &handle) < 0) {
-        return -EBADMSG;
-    }
-    f = home_file(q->member, handle);
-    r = f == NULL ? -EBADF : timerfd_get(f, &setting);
+    r = r < 0 ? r : timerfd_get(f, &setting);
     return r < 0 ? r : answer_setting(q, &setting);
 }
 
@@ -68,32 +60,24 @@ static int64_t serve_timer_get(struct family_request *q)
 static int64_t serve_inotify_add(struct family_request *q)
 {
     _cleanup_file_ struct file *f = NULL;
-    struct inode *inode = NULL;
+    _cleanup_inode_ struct inode *inode = NULL;
     struct wire_watch w;
-    int r;
+    int r = HOME_TAKE_FILE(q, &w, &f);
 
-    if (HOME_TAKE(q, &w) < 0) {
-        return -EBADMSG;
-    }
-    f = home_file(q->member, w.handle);
-    if (w.inode != 0) {
+    if (r == 0 && w.inode != 0) {
         inode = home_inode(q->member, w.inode);
+        r = inode == NULL ? -EBADF : 0;
     }
-    r = f == NULL || (w.inode != 0 && inode == NULL) ? -EBADF : inotify_watch(f, inode, w.mask);
-    inode_put(inode);
-    return r;
+    return r < 0 ? r : inotify_watch(f, inode, w.mask);
 }
 
 static int64_t serve_inotify_remove(struct family_request *q)
 {
     _cleanup_file_ struct file *f = NULL;
     struct wire_file_word w;
+    const int r = HOME_TAKE_FILE(q, &w, &f);
 
-    if (HOME_TAKE(q, &w) < 0) {
-        return -EBADMSG;
-    }
-    f = home_file(q->member, w.handle);
-    return f == NULL ? -EBADF : inotify_unwatch(f, (int32_t)w.word);
+    return r < 0 ? r : inotify_unwatch(f, (int32_t)w.word);
 }
 
 /* What can only be seen where it happens; all else the owner does itself and tells then. */

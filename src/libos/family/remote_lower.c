@@ -48,21 +48,12 @@ static bool is_touched(uint64_t dev, uint64_t ino)
 
 /* ---- handles ---- */
 
-int rinode_handle(struct rinode *r, uint32_t *ret)
+/* Asks for the handle of an inode whose directory has one. */
+static int ask_handle(struct rinode *r, uint32_t parent)
 {
     struct wire_attr a;
-    uint32_t parent;
-    int e;
+    const int e = rinode_ask(parent, r->name, str_len(r->name), &a);
 
-    *ret = __atomic_load_n(&r->handle, __ATOMIC_ACQUIRE);
-    if (*ret != 0) {
-        return 0;
-    }
-    if (r->parent == NULL) {
-        return -ENOENT;
-    }
-    e = rinode_handle(r->parent, &parent); /* as deep as the tree: names are at most PATH_MAX */
-    e = e < 0 ? e : rinode_ask(parent, r->name, str_len(r->name), &a);
     if (e < 0) {
         return e;
     }
@@ -73,7 +64,30 @@ int rinode_handle(struct rinode *r, uint32_t *ret)
         return -ENOENT;
     }
     rinode_set_handle(r, a.handle);
-    *ret = r->handle;
+    return 0;
+}
+
+static uint32_t handle_of(const struct rinode *r)
+{
+    return __atomic_load_n(&r->handle, __ATOMIC_ACQUIRE);
+}
+
+/* From the last directory above it that has a handle down to `r`; trees can be deeper than our
+ * stack, so there is no recursion. */
+int rinode_handle(struct rinode *r, uint32_t *ret)
+{
+    while ((*ret = handle_of(r)) == 0) {
+        struct rinode *at = r;
+        int e;
+
+        while (at->parent != NULL && handle_of(at->parent) == 0) {
+            at = at->parent;
+        }
+        e = at->parent == NULL ? -ENOENT : ask_handle(at, handle_of(at->parent));
+        if (e < 0) {
+            return e;
+        }
+    }
     return 0;
 }
 
