@@ -237,7 +237,7 @@ void signal_from_host(uint64_t bits)
 
     /* The loader's wake-up timer comes as SIGALRM: a hint to look at the timers, never a signal. */
     if ((bits & signal_bit(SIGALRM)) != 0) {
-        timers_run();
+        timers_host_fired();
     }
     for (size_t i = 0; i < ARRAY_COUNT(allowed); i++) {
         if ((bits & signal_bit(allowed[i])) != 0) {

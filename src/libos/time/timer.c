@@ -13,6 +13,7 @@ static struct {
     struct list armed;     /* by deadline */
     uint64_t next;         /* deadline of the first; WAIT_FOREVER: none */
     uint64_t host_armed;   /* what the host was last asked for */
+    bool arming;           /* somebody is asking it, and will look again */
     struct ktimer *firing; /* whose callback runs */
     struct thread *firing_thread;
 } g_timers = {
@@ -53,21 +54,23 @@ static void take(struct ktimer *t)
     update_next();
 }
 
-/* Asks the host to wake us for the earliest timer, when that changed. Outside the lock: a host
- * call. */
+/* Asks the host to wake us for the earliest timer, when that changed. A host call, so outside the
+ * lock, and by one thread at a time: of two that ask, the one that asked first must not have the
+ * last word. */
 static void arm_host(void)
 {
-    uint64_t next;
-
     spin_lock(&g_timers.lock);
-    next = g_timers.next;
-    if (next == g_timers.host_armed) {
+    while (!g_timers.arming && g_timers.next != g_timers.host_armed) {
+        const uint64_t next = g_timers.next;
+
+        g_timers.host_armed = next;
+        g_timers.arming = true;
         spin_unlock(&g_timers.lock);
-        return;
+        host_set_timer(next == WAIT_FOREVER ? 0 : MAX(next, 1ull));
+        spin_lock(&g_timers.lock);
+        g_timers.arming = false;
     }
-    g_timers.host_armed = next;
     spin_unlock(&g_timers.lock);
-    host_set_timer(next == WAIT_FOREVER ? 0 : MAX(next, 1ull));
 }
 
 void ktimer_start(struct ktimer *t, uint64_t deadline, uint64_t period)
@@ -115,7 +118,16 @@ void timers_after_fork(void)
     g_timers.firing = NULL;
     g_timers.firing_thread = NULL;
     g_timers.host_armed = WAIT_FOREVER;
+    g_timers.arming = false;
     arm_host();
+}
+
+void timers_host_fired(void)
+{
+    spin_lock(&g_timers.lock);
+    g_timers.host_armed = WAIT_FOREVER;
+    spin_unlock(&g_timers.lock);
+    timers_run();
 }
 
 void timers_run(void)

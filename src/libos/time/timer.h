@@ -32,3 +32,6 @@ void timers_after_fork(void);
 
 /* Fires what is due. Cheap when nothing is. */
 void timers_run(void);
+
+/* The host's wake-up came, perhaps early by our clock: fires what is due, and asks for the next. */
+void timers_host_fired(void);
