@@ -278,13 +278,23 @@ static void undo_entry(struct soft_thread *th, ucontext_t *uc, struct place *p, 
     soft_regs_to_context(uc, &p->regs);
 }
 
+/* Enclave code that jumped to where nothing is, outside ELRANGE: the fetch itself faulted. Nothing
+ * of the processor's own does that, whatever it was about last. */
+static bool jumped_nowhere(const struct soft_thread *th, bool sync, const ucontext_t *uc)
+{
+    const greg_t *g = uc->uc_mcontext.gregs;
+
+    return sync && th->leaf != LEAF_RUN && owns(th, th->cur) && g[REG_TRAPNO] == X86_PF &&
+           ((uint64_t)g[REG_ERR] & X86_PF_I) != 0 && g[REG_CR2] == g[REG_RIP];
+}
+
 static void locate(struct soft_thread *th, int sig, bool sync, ucontext_t *uc, struct place *p)
 {
     struct soft_tcs *t = th->cur;
     struct sgx_enclave *e = t == NULL ? NULL : t->enclave;
     uint64_t rip = p->regs.rip;
 
-    if (e != NULL && soft_in_elrange(e, rip) && owns(th, t)) {
+    if (e != NULL && ((soft_in_elrange(e, rip) && owns(th, t)) || jumped_nowhere(th, sync, uc))) {
         p->inside = true;
     } else if (e != NULL && e->tramp != NULL && rip - (uint64_t)e->tramp < SOFT_TRAMP_SIZE) {
         locate_in_tramp(th, sig, sync, uc, p);
