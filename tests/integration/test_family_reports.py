@@ -73,7 +73,8 @@ class Reports(unittest.TestCase):
         r = run("--stats", script="/bin/sleep 100 & kill -9 $!; wait; /bin/true; exit 7")
         self.assertEqual(r.returncode, 7)
         commands = [p["command"] for p in json.loads(r.stderr[r.stderr.index("{"):])["family"]["each"]]
-        self.assertTrue({"sleep", "true"} <= set(commands), commands)
+        self.assertEqual(len(commands), 3, commands)  # the killed one may not have become sleep yet
+        self.assertIn("true", commands)
 
 
 if __name__ == "__main__":
