@@ -49,7 +49,7 @@ struct signal_event {
 
 _Static_assert(sizeof(struct pids_new) == 48 && sizeof(struct exit_request) == 24 &&
                    sizeof(struct pids_wait) == 20 && sizeof(struct kill_request) == 144 &&
-                   sizeof(struct set_request) == 16 && sizeof(struct pids_name) == 256 &&
+                   sizeof(struct set_request) == 16 && sizeof(struct pids_name) == 448 &&
                    sizeof(struct signal_event) == 132 && sizeof(struct watch_request) == 16,
                "family/ops.tbl.h and events.tbl.h say so");
 
@@ -375,6 +375,9 @@ void family_process_show(void)
         __builtin_memcpy(n.command, command.s, n.command_size);
     }
     strbuf_free(&command);
+    if (p->exe_path != NULL && __builtin_strlen(p->exe_path) < sizeof(n.exe)) {
+        __builtin_memcpy(n.exe, p->exe_path, __builtin_strlen(p->exe_path));
+    }
     (void)!ask(FAMILY_OP_process_rename, &n, sizeof(n), NULL, 0);
 }
 

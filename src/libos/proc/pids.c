@@ -57,6 +57,7 @@ struct entry {
     char comm[PIDS_COMM];
     uint32_t command_size;
     char command[PIDS_COMMAND];
+    char exe[PIDS_EXE];
 };
 
 static struct {
@@ -246,6 +247,7 @@ int32_t pids_create(const struct pids_new *n)
         e->euid = parent->euid;
         __builtin_memcpy(e->command, parent->command, sizeof(e->command));
         e->command_size = parent->command_size;
+        __builtin_memcpy(e->exe, parent->exe, sizeof(e->exe));
         e->exit_signal = n->sibling != 0 ? parent->exit_signal : n->exit_signal;
         g_pids.last = r;
         insert(TAKE_PTR(e));
@@ -734,6 +736,8 @@ int pids_rename(const struct pids_name *n)
         e->comm[PIDS_COMM - 1] = '\0';
         __builtin_memcpy(e->command, n->command, PIDS_COMMAND);
         e->command_size = n->command_size;
+        __builtin_memcpy(e->exe, n->exe, PIDS_EXE);
+        e->exe[PIDS_EXE - 1] = '\0';
     }
     mutex_unlock(&g_pids.lock);
     return e == NULL ? -ESRCH : 0;
@@ -767,6 +771,7 @@ int pids_describe(int32_t pid, struct pids_info *ret)
         };
         __builtin_memcpy(ret->comm, e->comm, sizeof(ret->comm));
         __builtin_memcpy(ret->command, e->command, sizeof(ret->command));
+        __builtin_memcpy(ret->exe, e->exe, sizeof(ret->exe));
     }
     mutex_unlock(&g_pids.lock);
     return e == NULL ? -ESRCH : 0;

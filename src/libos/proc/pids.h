@@ -17,6 +17,7 @@
 #define PIDS_INIT    1
 #define PIDS_COMM    16u
 #define PIDS_COMMAND 232u /* what others see of a command line */
+#define PIDS_EXE     192u /* and of the path of what it runs; longer ones are not shown */
 #define PIDS_NO_ID   0
 
 struct pids_ears {
@@ -110,6 +111,7 @@ struct pids_name {
     char comm[PIDS_COMM];
     uint32_t command_size;
     char command[PIDS_COMMAND];
+    char exe[PIDS_EXE]; /* a string */
 } _packed_;
 [[nodiscard]] int pids_rename(const struct pids_name *n);
 
@@ -126,6 +128,7 @@ struct pids_info {
     char comm[PIDS_COMM];
     uint32_t command_size;
     char command[PIDS_COMMAND];
+    char exe[PIDS_EXE]; /* "": not known */
 } _packed_;
 [[nodiscard]] int pids_describe(int32_t pid, struct pids_info *ret);
 /* The next number after `pid` that is in use; 0: none. */

@@ -7,6 +7,7 @@
 #include "libos/fs/hooks.h"
 #include "libos/fs/procfs/procfs.h"
 #include "libos/proc/pids.h"
+#include "libos/proc/thread.h"
 
 #define TICK 10000000u /* ns in 1/100 s */
 
@@ -92,12 +93,57 @@ static int show_cmdline(uint64_t arg, struct strbuf *out)
     return r;
 }
 
+/* Who may look into a process: root, and its user. The path is the same for all, as the family has
+ * one tree. */
+static int link_exe(uint64_t arg, struct strbuf *out)
+{
+    const struct process *p = process_current();
+    struct pids_info i;
+    const int r = describe(arg, &i);
+
+    if (r < 0 || i.state == 'Z') {
+        return r < 0 ? r : -ENOENT;
+    }
+    if (p->euid != 0 && p->euid != i.uid) {
+        return -EACCES;
+    }
+    strbuf_puts(out, i.exe);
+    return i.exe[0] == '\0' ? -EACCES : 0;
+}
+
+static const struct pseudo_entry g_nothing[] = {{0}};
+
+/* Memory, descriptors and environment are state of another enclave, which shows them to nobody. */
+static int refuse(uint64_t arg, struct strbuf *out)
+{
+    return -EACCES;
+}
+
+static int refuse_open(uint64_t arg)
+{
+    return -EACCES;
+}
+
+static int refuse_list(uint64_t arg, struct dir_context *ctx)
+{
+    return -EACCES;
+}
+
 static const struct pseudo_entry g_files[] = {
     {.name = "status", .mode = S_IFREG | 0444, .show = show_status},
     {.name = "stat", .mode = S_IFREG | 0444, .show = show_stat},
     {.name = "statm", .mode = S_IFREG | 0444, .show = show_statm},
     {.name = "comm", .mode = S_IFREG | 0444, .show = show_comm},
     {.name = "cmdline", .mode = S_IFREG | 0444, .show = show_cmdline},
+    {.name = "exe", .mode = S_IFLNK | 0777, .link = link_exe},
+    {.name = "cwd", .mode = S_IFLNK | 0777, .link = refuse},
+    {.name = "root", .mode = S_IFLNK | 0777, .link = refuse},
+    {.name = "environ", .mode = S_IFREG | 0400, .show = refuse, .check_open = refuse_open},
+    {.name = "maps", .mode = S_IFREG | 0444, .show = refuse, .check_open = refuse_open},
+    {.name = "smaps", .mode = S_IFREG | 0444, .show = refuse, .check_open = refuse_open},
+    {.name = "mem", .mode = S_IFREG | 0600, .show = refuse, .check_open = refuse_open},
+    {.name = "fd", .mode = S_IFDIR | 0500, .entries = g_nothing, .list = refuse_list},
+    {.name = "fdinfo", .mode = S_IFDIR | 0500, .entries = g_nothing, .list = refuse_list},
     {0},
 };
 
