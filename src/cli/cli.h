@@ -12,10 +12,11 @@
 
 enum cli_exit {
     CLI_OK = 0,
-    CLI_FAILED = 1,      /* the work could not be done */
-    CLI_USAGE = 2,       /* the command line is wrong */
-    CLI_REFUSED = 3,     /* evidence, a signature or a measurement does not verify */
-    CLI_UNSUPPORTED = 4, /* this machine lacks what the work needs */
+    CLI_FAILED = 1,         /* the work could not be done */
+    CLI_USAGE = 2,          /* the command line is wrong */
+    CLI_REFUSED = 3,        /* evidence, a signature or a measurement does not verify */
+    CLI_UNSUPPORTED = 4,    /* this machine lacks what the work needs */
+    CLI_CANNOT_START = 125, /* run, exec: the program could not be started, as engines say it */
 };
 
 /* What a verb returns when args_parse returned `r` != 0. */

@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "cli/cli.h"
 #include "cli/image_facts.h"
+#include "cli/print_json.h"
 #include "cli/reference.h"
 #include "cli/sealed_args.h"
 #include "core/hex.h"
@@ -183,20 +184,13 @@ static void print_human(const struct diff *d, bool same)
     }
 }
 
-static int print_json(const struct diff *d, bool same)
+static int print_json(const struct diff *d, bool same, struct error **err)
 {
     json_t *j = json_pack("{s:b,s:o,s:o,s:O}", "same_measurement", (int)same, "mrenclave_a",
                           hex_of(d->a->measured.mrenclave), "mrenclave_b",
                           hex_of(d->b->measured.mrenclave), "differences", d->list);
-    char *text = j == NULL ? NULL : json_dumps(j, JSON_INDENT(2));
 
-    json_decref(j);
-    if (text == NULL) {
-        return -ENOMEM;
-    }
-    printf("%s\n", text);
-    free(text);
-    return 0;
+    return cli_print_json(j, err);
 }
 
 static int read_one(const char *image, struct image_facts *ret, struct error **err)
@@ -249,7 +243,7 @@ int cmd_diff(int argc, char **argv, struct error **err)
     compare_measured(&d);
     compare_signed(&d);
     same = memcmp(a.measured.mrenclave, b.measured.mrenclave, 32) == 0;
-    if (d.failed || (json && print_json(&d, same) < 0)) {
+    if (d.failed || (json && print_json(&d, same, err) < 0)) {
         json_decref(d.list);
         (void)error_set_errno(err, ENOMEM, "comparing");
         return CLI_FAILED;

@@ -36,9 +36,6 @@
 #define LIBOS_ENV    "NACRE_LIBOS"
 #define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-/* What a shell says when a program cannot be started. */
-#define EXIT_CANNOT_START 125
-
 struct exec_options {
     const char *root;
     const char *sealed;
@@ -225,7 +222,7 @@ static _noreturn_ void end_process(int r, int status, const struct error *err)
     (void)fflush(NULL);
     if (r < 0) {
         (void)dprintf(STDERR_FILENO, "nacre exec: %s\n", error_text(err));
-        status = EXIT_CANNOT_START;
+        status = CLI_CANNOT_START;
     }
     _exit(status);
 }
@@ -384,5 +381,5 @@ int cmd_exec(int argc, char **argv, struct error **err)
     }
     argv[count] = NULL;
     (void)run(&o, argv, err);
-    return EXIT_CANNOT_START;
+    return CLI_CANNOT_START;
 }

@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "cli/cli.h"
 #include "cli/image_facts.h"
+#include "cli/print_json.h"
 #include "cli/reference.h"
 #include "cli/sealed_args.h"
 #include "core/hex.h"
@@ -59,7 +60,7 @@ static json_t *checks_json(const struct image_facts *f)
     return checks;
 }
 
-static int print_json(const struct image_facts *f)
+static int print_json(const struct image_facts *f, struct error **err)
 {
     const struct manifest_header *h = &f->manifest.header;
     json_t *j = json_pack(
@@ -81,15 +82,8 @@ static int print_json(const struct image_facts *f)
         (json_int_t)f->below_count, "unprotected_bytes", (json_int_t)f->below_size, "enclave_bytes",
         (json_int_t)f->libos_size, "agent_bytes", (json_int_t)f->agent_size, "measured_bytes",
         (json_int_t)f->measured.size);
-    char *text = j == NULL ? NULL : json_dumps(j, JSON_INDENT(2));
 
-    json_decref(j);
-    if (text == NULL) {
-        return -ENOMEM;
-    }
-    printf("%s\n", text);
-    free(text);
-    return 0;
+    return cli_print_json(j, err);
 }
 
 static void print_hex(const char *what, const uint8_t *p)
@@ -182,7 +176,7 @@ static int inspect(const char *image, const char *key_file, bool json, bool mren
         hex_encode(hex, f.measured.mrenclave, 32);
         printf("%s\n", hex);
     } else if (json) {
-        if (print_json(&f) < 0) {
+        if (print_json(&f, err) < 0) {
             return error_set_errno(err, ENOMEM, "printing") < 0 ? CLI_FAILED : CLI_OK;
         }
     } else {

@@ -31,9 +31,6 @@
 
 #define RUN_ENV_MAX 1024u
 
-/* What a container engine says when a container cannot be started. */
-#define EXIT_CANNOT_START 125
-
 struct run_args {
     const char *cas;
     const char *config_id;
@@ -532,11 +529,11 @@ int cmd_run(int argc, char **argv, struct error **err)
     }
     r = state_dir_make("images", &cache, err);
     if (r < 0) {
-        return EXIT_CANNOT_START;
+        return CLI_CANNOT_START;
     }
     if (a.prune) {
         return prune(cache, err) < 0 ? CLI_FAILED : CLI_OK;
     }
     (void)run_image(argv[0], &a, cache, err); /* returns only when it failed */
-    return EXIT_CANNOT_START;
+    return CLI_CANNOT_START;
 }

@@ -3,13 +3,13 @@
 #include "cli/cli.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fs.h"
+#include "cli/print_json.h"
 #include "cli/sealed_args.h"
 #include "core/ct.h"
 #include "core/hex.h"
@@ -56,12 +56,12 @@ static int check_key_path(const struct seal_args *a, struct error **err)
     return 0;
 }
 
-static int print_json(const struct img_source *source, const struct img_seal_result *res)
+static int print_json(const struct img_source *source, const struct img_seal_result *res,
+                      struct error **err)
 {
     char root[2 * SEALED_HASH_SIZE + 1];
     char salt[2 * SEALED_SALT_SIZE + 1];
     json_t *j;
-    char *text;
 
     hex_encode(root, res->root, sizeof(res->root));
     hex_encode(salt, res->salt, sizeof(res->salt));
@@ -70,14 +70,7 @@ static int print_json(const struct img_source *source, const struct img_seal_res
                   (json_int_t)res->names, "file_bytes", (json_int_t)res->file_bytes, "blocks",
                   (json_int_t)res->block_count, "whiteouts", (json_int_t)res->stats.whiteouts,
                   "xattrs_skipped", (json_int_t)res->stats.xattrs_skipped);
-    text = j == NULL ? NULL : json_dumps(j, JSON_INDENT(2));
-    json_decref(j);
-    if (text == NULL) {
-        return -ENOMEM;
-    }
-    printf("%s\n", text);
-    free(text);
-    return 0;
+    return cli_print_json(j, err);
 }
 
 static void print_human(const struct img_source *source, const struct img_seal_result *res)
@@ -136,7 +129,7 @@ static int seal_into(struct seal_args *a, const char *out, struct error **err)
         return r;
     }
     if (a->json) {
-        return print_json(source, &res);
+        return print_json(source, &res, err);
     }
     print_human(source, &res);
     return 0;

@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
@@ -26,6 +25,7 @@
 
 #include "base/alloc.h"
 #include "base/fs.h"
+#include "cli/print_json.h"
 #include "cli/sealed_args.h"
 #include "core/ct.h"
 #include "image/seal_image.h"
@@ -189,10 +189,10 @@ static void child(const struct command *c, const struct scratch *s)
     /* The list is the answer and has standard output to itself. */
     if (dup2(STDERR_FILENO, STDOUT_FILENO) < 0 || setenv("NACRE_STATS", s->report, 1) != 0 ||
         prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) {
-        _exit(125);
+        _exit(CLI_CANNOT_START);
     }
     execv("/proc/self/exe", (char **)(uintptr_t)c->argv);
-    _exit(125);
+    _exit(CLI_CANNOT_START);
 }
 
 /* Waits for the end, or for the time and then asks, and at last insists. */
@@ -427,19 +427,12 @@ static json_t *json_of(const struct paths *p)
     return list;
 }
 
-static int print(const struct trace_args *a, const struct paths *files, const struct paths *dirs)
+static int print(const struct trace_args *a, const struct paths *files, const struct paths *dirs,
+                 struct error **err)
 {
     if (a->json) {
-        json_t *j = json_pack("{s:o,s:o}", "dirs", json_of(dirs), "files", json_of(files));
-        char *text = j == NULL ? NULL : json_dumps(j, JSON_INDENT(2));
-
-        json_decref(j);
-        if (text == NULL) {
-            return -ENOMEM;
-        }
-        printf("%s\n", text);
-        free(text);
-        return 0;
+        return cli_print_json(
+            json_pack("{s:o,s:o}", "dirs", json_of(dirs), "files", json_of(files)), err);
     }
     for (size_t i = 0; a->files && i < files->count; i++) {
         printf("%s\n", files->at[i]);
@@ -481,7 +474,7 @@ static int trace(const struct trace_args *a, char **words, size_t count, struct 
     if (r == 0) {
         r = directories(&files, a->depth, &dirs, err);
     }
-    return r < 0 ? r : print(a, &files, &dirs);
+    return r < 0 ? r : print(a, &files, &dirs, err);
 }
 
 int cmd_trace(int argc, char **argv, struct error **err)

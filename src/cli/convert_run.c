@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +20,7 @@
 #include "base/secret.h"
 #include "cli/convert_args.h"
 #include "cli/install.h"
+#include "cli/print_json.h"
 #include "cli/reference.h"
 #include "cli/sealed_args.h"
 #include "cli/signing_key.h"
@@ -83,6 +83,9 @@ static void derive_name(const char *to, char *dst, size_t size)
     size_t n = 0;
 
     rest = rest == NULL ? to : rest + 1;
+    if (rest[0] == '[' && strchr(rest, ']') != NULL) { /* containers-storage:[PLACE]NAME */
+        rest = strchr(rest, ']') + 1;
+    }
     rest += strspn(rest, "/");
     slash = strrchr(rest, '/');
     rest = slash == NULL || slash[1] == '\0' ? rest : slash + 1;
@@ -443,13 +446,12 @@ static void print_human(const struct run *r, const struct convert_result *res)
     }
 }
 
-static int print_json(const struct run *r, const struct convert_result *res)
+static int print_json(const struct run *r, const struct convert_result *res, struct error **err)
 {
     char mrenclave[65];
     char mrsigner[65];
     char root[65];
     json_t *j;
-    char *text;
 
     hex_encode(mrenclave, res->mrenclave, 32);
     hex_encode(mrsigner, res->mrsigner, 32);
@@ -459,14 +461,7 @@ static int print_json(const struct run *r, const struct convert_result *res)
                   "session_file", r->store.path, "names", (json_int_t)res->names, "file_bytes",
                   (json_int_t)res->file_bytes, "sealed_bytes", (json_int_t)res->sealed_size,
                   "unprotected_names", (json_int_t)res->plain_names);
-    text = j == NULL ? NULL : json_dumps(j, JSON_INDENT(2));
-    json_decref(j);
-    if (text == NULL) {
-        return -ENOMEM;
-    }
-    printf("%s\n", text);
-    free(text);
-    return 0;
+    return cli_print_json(j, err);
 }
 
 static void print_dumped(const struct run *r, const struct convert_result *res)
@@ -580,7 +575,7 @@ int convert_run(const char *program, struct convert_args *a, struct error **err)
     }
     convert_store_keep(&r.store);
     if (a->json) {
-        return print_json(&r, &res) < 0 ? CLI_FAILED : CLI_OK;
+        return print_json(&r, &res, err) < 0 ? CLI_FAILED : CLI_OK;
     }
     print_human(&r, &res);
     printf("%s\n", res.session);

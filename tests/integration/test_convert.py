@@ -456,11 +456,16 @@ class Convert(ConvertCase):
             self.assertIn("apt-get install skopeo", err)
 
     def test_names_derived_from_the_destination(self):
-        out, _ = self.convert_ok("--from", self.source(), "--command", "/bin/sh",
-                                 to="docker-archive:" + self.path("my app.tar") + ":x:1")
-        namespace, name = out.strip().split("/")
-        self.assertRegex(namespace, "^NS-[0-9a-f]{16}$")
-        self.assertEqual(name, "my-app.tar")
+        env = self.fake_skopeo()
+        for to, want in (("docker-archive:" + self.path("my app.tar") + ":x:1", "my-app.tar"),
+                         ("containers-storage:[vfs@/r+/run]app:1", "app"),
+                         ("docker://reg.example.org:5000/team/web@sha256:" + "0" * 64, "web")):
+            with self.subTest(to=to):
+                out, _ = self.convert_ok("--from", self.source(name="s-" + want), "--command", "/bin/sh", to=to,
+                                         env=env, session=want)
+                namespace, name = out.strip().split("/")
+                self.assertRegex(namespace, "^NS-[0-9a-f]{16}$")
+                self.assertEqual(name, want)
 
 
 if __name__ == "__main__":
