@@ -29,9 +29,13 @@ def run(*words, env=None, cwd=None):
     return r.returncode, r.stdout.decode(), r.stderr.decode(errors="replace")
 
 
-def busybox():
-    with open(BUSYBOX, "rb") as f:
+def read_bytes(path):
+    with open(path, "rb") as f:
         return f.read()
+
+
+def busybox():
+    return read_bytes(BUSYBOX)
 
 
 def small_layer():

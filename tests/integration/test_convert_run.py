@@ -13,7 +13,7 @@ import time
 import unittest
 
 import test_convert_partial
-from convert_util import NACRE, ConvertCase, run
+from convert_util import NACRE, ConvertCase, read_bytes, run, small_layer
 
 
 def free_port():
@@ -66,6 +66,26 @@ class ConvertRun(ConvertCase):
         self.convert_for_cas("--from", self.source(config=config), "--name", "hello")
         code, out, err = self.run_image()
         self.assertEqual((code, out), (0, "hello from the script world\n"), err)
+
+    @unittest.skipIf(shutil.which("musl-gcc") is None, "no musl-gcc to build the program with")
+    def test_a_musl_image_whole_and_in_part(self):
+        with open(self.path("hello.c"), "w", encoding="ascii") as f:
+            f.write('#include <stdio.h>\n#include <time.h>\n'
+                    'int main(int n, char **v) { printf("musl %d %s\\n", n, v[1]); return time(NULL) < 1; }\n')
+        subprocess.run(["musl-gcc", "-o", self.path("hello"), self.path("hello.c")], check=True)
+        layer = small_layer().dir("usr").dir("usr/bin").dir("lib")
+        layer.add("lib/libc.musl-x86_64.so.1", data=read_bytes("/lib/ld-musl-x86_64.so.1"), mode=0o755)
+        layer.symlink("lib/ld-musl-x86_64.so.1", "libc.musl-x86_64.so.1")  # as Alpine has it, with its name
+        layer.symlink("lib/libc.so", "libc.musl-x86_64.so.1")
+        layer.add("usr/bin/hello", data=read_bytes(self.path("hello")), mode=0o755)
+        source = self.source([layer.bytes()], config={"Cmd": ["hello", "whole"]})
+        self.convert_for_cas("--from", source, "--name", "whole")
+        code, out, err = self.run_image()
+        self.assertEqual((code, out), (0, "musl 2 whole\n"), err)
+        shutil.rmtree(self.path("out"))
+        self.convert_for_cas("--from", source, "--name", "part", "--dir", "/app")
+        code, out, err = self.run_image()
+        self.assertEqual((code, out), (0, "musl 2 whole\n"), err)
 
     def test_environment_secrets_and_files(self):
         script = 'echo $GREETING; read x < /run/token; echo $x; pwd'

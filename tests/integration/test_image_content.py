@@ -3,6 +3,7 @@
 """What comes out of a sealed image is what umoci unpacks from the same image: every entry's mode,
 owner, time, content, attributes and hard-link identity. Runs as root, where owners and devices can
 be made; without root or umoci it says so and skips."""
+import hashlib
 import os
 import shutil
 import stat
@@ -15,6 +16,18 @@ import oci_build
 from oci_build import Layer
 
 NACRE = os.environ["NACRE"]
+LARGE = 8 << 20
+
+
+def content_of(path, size):
+    """A file's bytes; of a large one its digest."""
+    with open(path, "rb") as f:
+        if size <= LARGE:
+            return f.read()
+        digest = hashlib.sha256()
+        while piece := f.read(LARGE):
+            digest.update(piece)
+        return size, digest.hexdigest()
 
 
 def entries(root):
@@ -31,8 +44,7 @@ def entries(root):
             if stat.S_ISLNK(st.st_mode):
                 content = os.readlink(path)
             elif stat.S_ISREG(st.st_mode):
-                with open(path, "rb") as f:
-                    content = f.read()
+                content = content_of(path, st.st_size)
             attributes = {}
             for key in os.listxattr(path, follow_symlinks=False):
                 attributes[key] = os.getxattr(path, key, follow_symlinks=False)
