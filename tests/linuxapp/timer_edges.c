@@ -38,13 +38,14 @@ static void *target(void *arg)
     struct sigevent ev = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGRTMIN};
     const struct itimerspec soon = {{0, 0}, {0, 2000000}};
     timer_t t;
+    int came;
 
     ev.sigev_notify_thread_id = (int)syscall(SYS_gettid);
     SHOW(timer_create(CLOCK_MONOTONIC, &ev, &t));
     g_count = 0;
     SHOW(timer_settime(t, 0, &soon, NULL));
-    printf("came %d, to the right thread %d\n", wait_for(1),
-           pthread_equal(g_handled_by, pthread_self()));
+    came = wait_for(1); /* before g_handled_by is looked at */
+    printf("came %d, to the right thread %d\n", came, pthread_equal(g_handled_by, pthread_self()));
     SHOW(timer_delete(t));
     return NULL;
 }
