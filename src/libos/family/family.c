@@ -10,6 +10,7 @@
 #include "libos/family/share.h"
 #include "libos/lib/simd.h"
 #include "libos/shm/link.h"
+#include "libos/shm/sysv.h"
 
 enum family_role g_family_role;
 
@@ -143,6 +144,7 @@ int family_become_owner(void)
     home_start();
     share_start();
     shm_link_serve();
+    sysv_start();
     return owner_start();
 }
 

@@ -29,6 +29,7 @@ int mm_init(void)
     vma_tree_init(&g_mm.tree, g_user_start, g_user_end);
     g_mm.stack_limit = STACK_LIMIT_DEFAULT;
     mm_randomize();
+    shm_start();
     return 0;
 }
 
@@ -340,6 +341,90 @@ int64_t mm_map(uint64_t address, uint64_t size, uint32_t prot, uint32_t flags, s
     size = page_align_up(size);
     mutex_lock(&g_mm.lock);
     r = map_locked(address, size, prot, flags, file, offset, name);
+    mutex_unlock(&g_mm.lock);
+    return r;
+}
+
+static int64_t map_object_locked(uint64_t address, uint64_t size, uint32_t prot, uint32_t flags,
+                                 struct shm_object *o)
+{
+    const int64_t at = place(address, size, flags);
+    struct vma *v;
+    int r;
+
+    if (at < 0) {
+        return at;
+    }
+    if ((flags & MAP_FIXED) != 0) {
+        r = mm_unmap_locked((uint64_t)at, size);
+        if (r < 0) {
+            return r;
+        }
+    }
+    v = mm_vma_alloc();
+    if (v == NULL) {
+        return -ENOMEM;
+    }
+    v->start = (uint64_t)at;
+    v->end = (uint64_t)at + size;
+    v->prot = prot;
+    v->flags = VMA_SHARED_ANON | VMA_SYSV;
+    v->object = shm_object_get(o);
+    vma_insert(&g_mm.tree, v);
+    keep_drop(v->start, size);
+    r = shm_show(o, 0, v->start, size, prot);
+    if (r < 0) {
+        (void)mm_unmap_locked((uint64_t)at, size);
+        return r;
+    }
+    return at;
+}
+
+int64_t mm_map_object(uint64_t address, uint64_t size, uint32_t prot, uint32_t flags,
+                      uint64_t object)
+{
+    struct shm_object *o = NULL;
+    int64_t r;
+
+    size = page_align_up(size);
+    r = shm_object_attached(object, size >> NACRE_PAGE_SHIFT, &o);
+    if (r < 0) {
+        return r;
+    }
+    mutex_lock(&g_mm.lock);
+    r = map_object_locked(address, size, prot, flags, o);
+    shm_object_put(o);
+    mutex_unlock(&g_mm.lock);
+    return r;
+}
+
+int mm_unmap_object(uint64_t address, uint64_t *ret_object)
+{
+    struct shm_object *o;
+    struct vma *v;
+    uint64_t end;
+    int r = 0;
+
+    mutex_lock(&g_mm.lock);
+    v = vma_find(&g_mm.tree, address);
+    if (v == NULL || v->start != address || v->offset != 0 || (v->flags & VMA_SYSV) == 0) {
+        mutex_unlock(&g_mm.lock);
+        return -EINVAL;
+    }
+    o = shm_object_get(v->object);
+    *ret_object = shm_object_id(o);
+    end = address + shm_object_size(o);
+    /* What other calls made of it (mprotect, munmap of a part) is several mappings. */
+    while (r == 0 && v != NULL && v->start < end) {
+        struct vma *next = vma_next(v);
+
+        if (v->object == o && v->start - address == v->offset) {
+            r = mm_unmap_locked(v->start, v->end - v->start);
+        }
+        v = next;
+    }
+    shm_object_part(o);
+    shm_object_put(o);
     mutex_unlock(&g_mm.lock);
     return r;
 }

@@ -35,6 +35,12 @@ void mm_randomize(void);
  * (NULL: anonymous). Address, or -Exxx. */
 [[nodiscard]] int64_t mm_map(uint64_t address, uint64_t size, uint32_t prot, uint32_t flags,
                              struct file *file, uint64_t offset, const char *name);
+/* A shared object of `size` bytes that this process was granted one more attachment of
+ * (shm/local.h), which goes with a failure. `flags`: MAP_FIXED, MAP_FIXED_NOREPLACE or 0. */
+[[nodiscard]] int64_t mm_map_object(uint64_t address, uint64_t size, uint32_t prot, uint32_t flags,
+                                    uint64_t object);
+/* What was mapped so at `address`, and is left of it; -EINVAL: nothing. */
+[[nodiscard]] int mm_unmap_object(uint64_t address, uint64_t *ret_object);
 [[nodiscard]] int mm_unmap(uint64_t address, uint64_t size);
 [[nodiscard]] int mm_protect(uint64_t address, uint64_t size, uint32_t prot);
 

@@ -42,6 +42,8 @@ struct vma {
 #define VMA_SHARED_ANON \
     0x400u /* MAP_SHARED without a file: shown to children from the first fork on */
 
+#define VMA_SYSV 0x800u /* shmat: what shmdt looks for */
+
 struct vma_tree {
     struct vma *root;
     uint64_t low; /* mappings lie within [low, high) */

@@ -47,9 +47,11 @@
 #include "libos/proc/vfork.h"
 #include "libos/shm/link.h"
 #include "libos/shm/local.h"
+#include "libos/shm/sysv.h"
 #include "libos/signal/state.h"
 #include "libos/sys/limits.h"
 #include "libos/sys/syscall.h"
+#include "libos/sys/sysv_ipc.h"
 #include "libos/sys/timer.h"
 #include "libos/sys/trace.h"
 #include "libos/time/timer.h"
@@ -396,6 +398,8 @@ static void put_right(struct thread_page *tp, const struct snapshot_link *link)
     page_after_fork(link->committed);
     kmem_after_fork();
     futex_family_after_fork();
+    sysv_after_fork();
+    sysv_ipc_after_fork();
     shm_after_fork(/*kept=*/!g_fork.executes);
     mm_after_fork(/*kept=*/!g_fork.executes);
     freeze_after_fork();

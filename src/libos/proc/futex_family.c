@@ -17,13 +17,6 @@
 #include "libos/shm/link.h"
 #include "libos/shm/local.h"
 
-struct sleeper {
-    struct list node;
-    struct thread *thread;
-    uint64_t ticket;
-    uint32_t woken;
-};
-
 /* Under the pager's lock. */
 static struct list g_sleepers = {&g_sleepers, &g_sleepers};
 static uint64_t g_next_ticket;
@@ -31,7 +24,7 @@ static uint64_t g_next_ticket;
 static void on_woken(uint64_t ticket)
 {
     list_for_each_safe (it, &g_sleepers) {
-        struct sleeper *s = list_entry(it, struct sleeper, node);
+        struct futex_sleeper *s = list_entry(it, struct futex_sleeper, node);
 
         if (s->ticket == ticket) {
             struct thread *t = s->thread;
@@ -46,7 +39,7 @@ static void on_woken(uint64_t ticket)
     }
 }
 
-static int enter(struct sleeper *s, struct futex_key key, uint32_t bits)
+static int enter(struct futex_sleeper *s, struct futex_key key, uint32_t bits)
 {
     struct shm_head h = {.op = SHM_FUTEX_WAIT, .object = key.object, .page = key.offset, .b = bits};
     int r;
@@ -65,7 +58,7 @@ static int enter(struct sleeper *s, struct futex_key key, uint32_t bits)
 }
 
 /* Out of the queue. False: somebody woke it before. */
-static bool leave(struct sleeper *s, struct futex_key key)
+static bool leave(struct futex_sleeper *s, struct futex_key key)
 {
     struct shm_head h = {
         .op = SHM_FUTEX_CANCEL, .object = key.object, .page = key.offset, .a = s->ticket};
@@ -77,7 +70,7 @@ static bool leave(struct sleeper *s, struct futex_key key)
     return waited != 0;
 }
 
-static int sleep_on(struct sleeper *s, uint64_t deadline)
+static int sleep_on(struct futex_sleeper *s, uint64_t deadline)
 {
     int r = 0;
 
@@ -87,10 +80,27 @@ static int sleep_on(struct sleeper *s, uint64_t deadline)
     return r;
 }
 
+int futex_family_enter(struct futex_sleeper *s, struct futex_key key)
+{
+    *s = (struct futex_sleeper){.thread = thread_current()};
+    list_init(&s->node);
+    return enter(s, key, UINT32_MAX);
+}
+
+int futex_family_sleep(struct futex_sleeper *s, uint64_t deadline)
+{
+    return sleep_on(s, deadline);
+}
+
+void futex_family_leave(struct futex_sleeper *s, struct futex_key key)
+{
+    (void)leave(s, key);
+}
+
 int futex_family_wait(struct futex_key key, uint64_t address, uint32_t expected, uint64_t deadline,
                       uint32_t bits)
 {
-    struct sleeper s = {.thread = thread_current()};
+    struct futex_sleeper s = {.thread = thread_current()};
     uint32_t value = 0;
     int r;
 

@@ -28,6 +28,7 @@
 #include "libos/signal/signal.h"
 #include "libos/sys/capability.h"
 #include "libos/sys/limits.h"
+#include "libos/sys/sysv_ipc.h"
 #include "libos/sys/trace.h"
 #include "libos/time/clock.h"
 
@@ -200,6 +201,7 @@ _noreturn_ static void finish(uint32_t status)
     mm_sync_all();
     futex_thread_exit(thread_current());
     shm_leave();
+    sysv_ipc_exit();
     fs_process_exit(p);
     trace_report();
     if (family_role() == FAMILY_MEMBER) {

@@ -71,6 +71,16 @@ int shm_home_visit(uint64_t object, uint64_t page, bool write,
     return v.error;
 }
 
+void shm_home_wake(uint64_t object, uint64_t offset)
+{
+    const struct shm_head h = {
+        .op = SHM_FUTEX_WAKE, .object = object, .page = offset, .a = UINT32_MAX, .b = UINT32_MAX};
+
+    shm_lock();
+    (void)!shm_post(&h, NULL);
+    shm_unlock();
+}
+
 bool shm_home_away(uint64_t object, uint64_t page, uint64_t last, uint64_t *ret)
 {
     bool away;

@@ -17,6 +17,8 @@ void shm_home_drop(uint64_t object);
  * was told as error. */
 [[nodiscard]] int shm_home_visit(uint64_t object, uint64_t page, bool write,
                                  void (*act)(void *ctx, uint8_t *data), void *ctx);
+/* Whoever waits on this word (shm/futexes.h). */
+void shm_home_wake(uint64_t object, uint64_t offset);
 /* A look at the books. */
 bool shm_home_away(uint64_t object, uint64_t page, uint64_t last, uint64_t *ret);
 void shm_home_forgive(uint64_t object, uint64_t page);

@@ -16,6 +16,7 @@
 #include "libos/shm/directory.h"
 #include "libos/shm/futexes.h"
 #include "libos/shm/owner_link.h"
+#include "libos/shm/sysv.h"
 #include "libos/time/clock.h"
 
 #define ROUND       16
@@ -65,7 +66,9 @@ void shm_unlock(void)
         struct loop *l = list_entry(g.loop.next, struct loop, node);
 
         list_remove(&l->node);
-        g.local->take(&l->head, l->content);
+        if (g.local != NULL) {
+            g.local->take(&l->head, l->content);
+        }
         kfree(l->content);
         kfree(l);
     }
@@ -263,6 +266,7 @@ int shm_link_admit(int fd, uint32_t id)
 
 static void gone(uint32_t member, bool orderly)
 {
+    sysv_gone(member);
     shm_lock();
     directory_gone(member);
     futexes_gone(member);

@@ -442,6 +442,11 @@ static void owner_gone(void)
 
 static const struct shm_local local = {.take = take, .work = work, .owner_gone = owner_gone};
 
+void shm_start(void)
+{
+    shm_link_local(&local);
+}
+
 int64_t shm_question(struct shm_head *h)
 {
     struct question q = {.thread = thread_current()};
@@ -629,6 +634,21 @@ uint64_t shm_object_size(const struct shm_object *o)
     return o->pages << NACRE_PAGE_SHIFT;
 }
 
+uint64_t shm_object_id(const struct shm_object *o)
+{
+    return o->id;
+}
+
+void shm_object_part(struct shm_object *o)
+{
+    shm_lock();
+    if (o->grants > 1) {
+        o->grants--;
+        post(SHM_DETACH, 0, o->id, 0, 1, 0, NULL);
+    }
+    shm_unlock();
+}
+
 static int new_object(uint64_t id, uint64_t pages, struct shm_object **ret)
 {
     struct shm_object *o = kzalloc(sizeof(*o));
@@ -637,7 +657,6 @@ static int new_object(uint64_t id, uint64_t pages, struct shm_object **ret)
         return -ENOMEM;
     }
     *o = (struct shm_object){.refs = 1, .id = id, .pages = pages, .grants = 1};
-    shm_link_local(&local);
     shm_lock();
     if (g_bounce == NULL) {
         g_bounce = kpages_alloc(1);

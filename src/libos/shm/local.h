@@ -16,11 +16,17 @@
 
 struct shm_object;
 
+/* Once, before anything else here. */
+void shm_start(void);
+
 struct shm_object *shm_object_get(struct shm_object *o);
 /* The last reference ends the attachment. NULL is fine. */
 void shm_object_put(struct shm_object *o);
 
 uint64_t shm_object_size(const struct shm_object *o);
+uint64_t shm_object_id(const struct shm_object *o);
+/* One of several attachments ends. */
+void shm_object_part(struct shm_object *o);
 
 /* A new object of the family with what is committed in [address, address + size) as its content:
  * it is shown there from now on. The link stands (shm_link_start). */
