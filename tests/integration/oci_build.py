@@ -9,6 +9,12 @@ import os
 import tarfile
 
 
+def is_static(path):
+    """A program that runs in an image without a C library."""
+    with open(path, "rb") as f:
+        return b"/lib64/ld-linux" not in f.read()
+
+
 class Layer:
     """A tar layer under construction; names may hold any bytes (surrogateescape)."""
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """`nacre cas serve` as its clients see it, friendly ones and others."""
+import hashlib
 import http.client
 import json
 import os
@@ -32,6 +33,16 @@ def make_identity(folder, name, *alg):
             with open(pem + part, encoding="utf-8") as f:
                 out.write(f.read())
     return pem
+
+
+def public_der(cert):
+    """The SubjectPublicKeyInfo of a certificate in a PEM file."""
+    pem = subprocess.run(["openssl", "x509", "-in", cert, "-noout", "-pubkey"], capture_output=True, check=True).stdout
+    return subprocess.run(["openssl", "pkey", "-pubin", "-outform", "DER"], input=pem, capture_output=True, check=True).stdout
+
+
+def spki_hash(cert):
+    return hashlib.sha256(public_der(cert)).hexdigest()
 
 
 class Server:

@@ -11,7 +11,7 @@ import tempfile
 import time
 import unittest
 
-from test_cas import NACRE, Server, make_identity
+from test_cas import NACRE, Server, make_identity, public_der
 
 
 class Signatures(unittest.TestCase):
@@ -21,18 +21,13 @@ class Signatures(unittest.TestCase):
         cls.who = {"alice": make_identity(cls.tmp.name, "alice"), "bob": make_identity(cls.tmp.name, "bob", "ed25519"),
                    "carol": make_identity(cls.tmp.name, "carol", "rsa:2048"), "eve": make_identity(cls.tmp.name, "eve")}
         cls.server = Server(os.path.join(cls.tmp.name, "cas"))
-        cls.key = hashlib.sha256(cls.public_der(cls.server.cert)).digest()
+        cls.key = hashlib.sha256(public_der(cls.server.cert)).digest()
 
     @classmethod
     def tearDownClass(cls):
         code = cls.server.stop()
         cls.tmp.cleanup()
         assert code == 0
-
-    @staticmethod
-    def public_der(cert):
-        pem = subprocess.run(["openssl", "x509", "-in", cert, "-noout", "-pubkey"], capture_output=True, check=True).stdout
-        return subprocess.run(["openssl", "pkey", "-pubin", "-outform", "DER"], input=pem, capture_output=True, check=True).stdout
 
     def public(self, name):
         return subprocess.run(["openssl", "x509", "-in", self.who[name], "-noout", "-pubkey"], capture_output=True, text=True, check=True).stdout
@@ -135,7 +130,7 @@ class Signatures(unittest.TestCase):
             sig = subprocess.run(["openssl", "pkeyutl", "-sign", "-rawin", "-inkey", self.who[who], "-in", file], capture_output=True, check=True).stdout
         else:
             sig = subprocess.run(["openssl", "dgst", "-sha256", "-sign", self.who[who], file], capture_output=True, check=True).stdout
-        return f"{until} {base64.b64encode(self.public_der(self.who[who])).decode()} {base64.b64encode(sig).decode()}"
+        return f"{until} {base64.b64encode(public_der(self.who[who])).decode()} {base64.b64encode(sig).decode()}"
 
     def post(self, body, *headers):
         c = http.client.HTTPSConnection("localhost", self.server.port, context=self.server.context(self.who["eve"]), timeout=20)

@@ -15,11 +15,6 @@ NACRE = os.environ["NACRE"]
 BUSYBOX = shutil.which("busybox")
 
 
-def is_static(path):
-    with open(path, "rb") as f:
-        return b"/lib64/ld-linux" not in f.read()
-
-
 def is_fixed(path):
     with open(path, "rb") as f:
         return f.read(18)[16] == 2  # ET_EXEC: linked for one low address
@@ -27,7 +22,7 @@ def is_fixed(path):
 
 @unittest.skipIf(os.environ.get("NACRE_SANITIZED") == "1" and BUSYBOX is not None and is_fixed(BUSYBOX),
                  "busybox is linked for a low address, which belongs to the sanitizer's shadow")
-@unittest.skipIf(BUSYBOX is None or not is_static(BUSYBOX or "/dev/null"),
+@unittest.skipIf(BUSYBOX is None or not oci_build.is_static(BUSYBOX or "/dev/null"),
                  "no static busybox: nothing to run from an image without a C library")
 class HostBelow(unittest.TestCase):
     @classmethod

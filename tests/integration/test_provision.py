@@ -1,9 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Provisioning as enclaves see it: what an entitled service gets, and who gets nothing."""
-import concurrent.futures
 import base64
-import hashlib
+import concurrent.futures
 import json
 import os
 import re
@@ -15,17 +14,11 @@ import tempfile
 import time
 import unittest
 
-from test_cas import Server, make_identity, run
+from test_cas import Server, make_identity, run, spki_hash
 
 PROVCLIENT = os.environ["PROVCLIENT"]
 NACRE = os.environ["NACRE"]
 MRENCLAVE, MRSIGNER = "11" * 32, "22" * 32
-
-
-def spki_hash(pem):
-    der = subprocess.run(["openssl", "x509", "-in", pem, "-noout", "-pubkey"], capture_output=True, check=True).stdout
-    der = subprocess.run(["openssl", "pkey", "-pubin", "-outform", "DER"], input=der, capture_output=True, check=True).stdout
-    return hashlib.sha256(der).hexdigest()
 
 
 class ProvisionServer(Server):

@@ -21,7 +21,8 @@ import attest_pki as pki  # noqa: E402
 import make_attest_vectors as vectors  # noqa: E402
 
 from test_cas import make_identity, run  # noqa: E402
-from test_provision import MRENCLAVE, MRSIGNER, NACRE, PROVCLIENT, ProvisionTestCase, spki_hash  # noqa: E402
+from test_provision import MRENCLAVE, MRSIGNER, NACRE, PROVCLIENT, ProvisionTestCase  # noqa: E402
+from test_cas import spki_hash  # noqa: E402
 
 DAY = 86400
 FULL = "NACRE_FULL_TAMPER" in os.environ

@@ -11,7 +11,7 @@ import tempfile
 import unittest
 
 from test_agent import DENIED, PROTOCOL, UNREACHED, UNUSABLE, AGENT, LIBOS, LOADER, NACRE, image, make_bundle
-from test_cas import Server, make_identity, run
+from test_cas import Server, make_identity, run, spki_hash
 
 SECRET = re.compile(r"^.{20}$")
 
@@ -27,9 +27,7 @@ class Cas(Server):
             return [json.loads(line) for line in f]
 
     def key_hash(self):
-        der = subprocess.run("openssl x509 -in '%s' -noout -pubkey | openssl pkey -pubin -outform DER | sha256sum" % self.cert,
-                             shell=True, stdout=subprocess.PIPE, check=True).stdout
-        return der.decode().split()[0]
+        return spki_hash(self.cert)
 
 
 class EndToEnd(unittest.TestCase):
@@ -43,9 +41,7 @@ class EndToEnd(unittest.TestCase):
         cls.root_dir = os.path.join(cls.dir, "root")
         r = run(NACRE, "softsgx", "root", "--export", cls.root_dir)
         assert r.returncode == 0, r.stderr
-        der = subprocess.run("openssl x509 -in '%s/root_ca.pem' -noout -pubkey | openssl pkey -pubin -outform DER | sha256sum"
-                             % cls.root_dir, shell=True, stdout=subprocess.PIPE, check=True).stdout
-        cls.software_root = der.decode().split()[0]
+        cls.software_root = spki_hash(os.path.join(cls.root_dir, "root_ca.pem"))
         cls.alice = make_identity(cls.dir, "alice")
         cls.cas = Cas(os.path.join(cls.dir, "cas"), cls.root_dir)
         cls.addClassCleanup(cls.cas.stop)

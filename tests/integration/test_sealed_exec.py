@@ -18,12 +18,7 @@ BUSYBOX = shutil.which("busybox")
 BLOCK = 4096
 
 
-def is_static(path):
-    with open(path, "rb") as f:
-        return b"/lib64/ld-linux" not in f.read()
-
-
-@unittest.skipIf(BUSYBOX is None or not is_static(BUSYBOX or "/dev/null"),
+@unittest.skipIf(BUSYBOX is None or not oci_build.is_static(BUSYBOX or "/dev/null"),
                  "no static busybox: nothing to run from an image without a C library")
 class SealedExec(unittest.TestCase):
     @classmethod

@@ -80,6 +80,18 @@ def connect(port, timeout=20):
     return socket.create_connection(("127.0.0.1", port), timeout=timeout)
 
 
+class LineClient:
+    """A connection whose answers are lines, and bytes that lines announce."""
+
+    def __init__(self, port):
+        self.socket = connect(port)
+        self.file = self.socket.makefile("rb")
+
+    def close(self):
+        self.file.close()
+        self.socket.close()
+
+
 def answers(port):
     """Does somebody listen there?"""
     try:

@@ -4,7 +4,7 @@ import random
 import threading
 import time
 
-from .harness import Case, Failed, Load, connect, free_port
+from .harness import Case, Failed, LineClient, Load, free_port
 
 PACKAGE = "memcached"
 CLIENTS = 4
@@ -12,15 +12,7 @@ ROUNDS = 400
 BATCH = 20
 
 
-class Client:
-    def __init__(self, port):
-        self.socket = connect(port)
-        self.file = self.socket.makefile("rb")
-
-    def close(self):
-        self.file.close()
-        self.socket.close()
-
+class Client(LineClient):
     def line(self):
         return self.file.readline().rstrip(b"\r\n")
 

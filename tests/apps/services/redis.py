@@ -4,22 +4,14 @@ import re
 import subprocess
 import time
 
-from .harness import Case, Failed, Load, connect, free_port
+from .harness import Case, Failed, LineClient, Load, free_port
 
 PACKAGE = "redis-server"
 REQUESTS = 60000
 
 
-class Client:
+class Client(LineClient):
     """Enough of RESP2 to compare answers byte for byte."""
-
-    def __init__(self, port):
-        self.socket = connect(port)
-        self.file = self.socket.makefile("rb")
-
-    def close(self):
-        self.file.close()
-        self.socket.close()
 
     @staticmethod
     def encode(*words):

@@ -18,50 +18,10 @@
 #include "attest/case.h"
 #include "base/alloc.h"
 #include "cas/provision.h"
+#include "cas/cas_fixture.h"
 #include "core/hex.h"
 
-static char g_folder[64];
-static int64_t g_now = 1780000000;
-static struct cas *g_cas;
 static unsigned g_sessions;
-
-static int64_t fake_now(void)
-{
-    return g_now;
-}
-
-static const char *path(const char *name)
-{
-    static char p[128];
-
-    (void)snprintf(p, sizeof(p), "%s/%s", g_folder, name);
-    return p;
-}
-
-static int setup(void **state)
-{
-    static const uint8_t key[STORE_KEY_SIZE] = "0123456789abcdef0123456789abcde";
-    struct cas_options o = {.now = fake_now};
-
-    (void)snprintf(g_folder, sizeof(g_folder), "/tmp/nacre-provision-XXXXXX");
-    return mkdtemp(g_folder) == NULL ||
-                   store_sqlite_open(path("cas.db"), key, &o.store, NULL) < 0 ||
-                   audit_open(path("audit.log"), &o.audit, NULL) < 0 ||
-                   cas_new(&o, &g_cas, NULL) < 0
-               ? -EIO
-               : 0;
-}
-
-static int teardown(void **state)
-{
-    static const char *const names[] = {"cas.db", "cas.db-wal", "cas.db-shm", "audit.log"};
-
-    cas_freep(&g_cas);
-    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
-        (void)unlink(path(names[i]));
-    }
-    return rmdir(g_folder);
-}
 
 /* A new session with a service 'app' of this enclave and this text under 'attestation:'. */
 static void put_session(const char *mrenclave, const char *security, char ret_name[static 32])
@@ -453,5 +413,5 @@ int main(void)
         cmocka_unit_test(test_requests_are_read_whole_or_not_at_all),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, cas_fixture_setup, cas_fixture_teardown);
 }

@@ -9,55 +9,8 @@
 
 #include "base/alloc.h"
 #include "base/fs.h"
-#include "cas/service.h"
+#include "cas/cas_fixture.h"
 #include "core/hex.h"
-
-static char g_folder[64];
-static int64_t g_now;
-static struct cas *g_cas;
-
-static int64_t fake_now(void)
-{
-    return g_now;
-}
-
-static const char *path(const char *name)
-{
-    static char p[128];
-
-    (void)snprintf(p, sizeof(p), "%s/%s", g_folder, name);
-    return p;
-}
-
-static int open_cas(void)
-{
-    static const uint8_t key[STORE_KEY_SIZE] = "0123456789abcdef0123456789abcde";
-    struct cas_options o = {.now = fake_now};
-
-    return store_sqlite_open(path("cas.db"), key, &o.store, NULL) < 0 ||
-                   audit_open(path("audit.log"), &o.audit, NULL) < 0 ||
-                   cas_new(&o, &g_cas, NULL) < 0
-               ? -EIO
-               : 0;
-}
-
-static int setup(void **state)
-{
-    (void)snprintf(g_folder, sizeof(g_folder), "/tmp/nacre-service-XXXXXX");
-    g_now = 1780000000;
-    return mkdtemp(g_folder) != NULL ? open_cas() : -EIO;
-}
-
-static int teardown(void **state)
-{
-    static const char *const names[] = {"cas.db", "cas.db-wal", "cas.db-shm", "audit.log"};
-
-    cas_freep(&g_cas);
-    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
-        (void)unlink(path(names[i]));
-    }
-    return rmdir(g_folder);
-}
 
 /* Callers are told apart by a byte; 0 has no certificate. */
 static struct cas_caller caller(uint8_t key)
@@ -132,7 +85,7 @@ static char *audit_text(void)
     uint8_t *data = NULL;
     size_t size;
 
-    assert_int_equal(fs_read_file(path("audit.log"), 1 << 20, &data, &size, NULL), 0);
+    assert_int_equal(fs_read_file(cas_fixture_path("audit.log"), 1 << 20, &data, &size, NULL), 0);
     return (char *)data;
 }
 
@@ -264,7 +217,7 @@ static void test_update_keeps_values(void **state)
     assert_int_equal(value(1, "app", "b", before[1]), 0);
     assert_int_equal(update(1, "app", v2, hash), 0);
     cas_freep(&g_cas);
-    assert_int_equal(open_cas(), 0); /* and over a restart */
+    assert_int_equal(cas_fixture_open(), 0); /* and over a restart */
     assert_int_equal(value(1, "app", "a", after[0]), 0);
     assert_int_equal(value(1, "app", "b", after[1]), 0);
     assert_string_equal(before[0], after[0]);
@@ -488,13 +441,13 @@ static void test_audit_has_every_change_and_verifies(void **state)
         assert_non_null(strstr(log, events[i]));
     }
     assert_non_null(strstr(log, hash));
-    assert_int_equal(audit_verify(path("audit.log"), NULL, &sum, NULL), 0);
+    assert_int_equal(audit_verify(cas_fixture_path("audit.log"), NULL, &sum, NULL), 0);
     assert_int_equal(sum.lines, 4);
 }
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, cas_fixture_setup, cas_fixture_teardown)
     const struct CMUnitTest tests[] = {
         T(test_life_of_a_session),
         T(test_rights_of_others),
