@@ -106,9 +106,7 @@ class Killed(unittest.TestCase):
         p = subprocess.Popen([NACRE, "exec", "-q", "--", os.environ["SHARED_KILLED"]],
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.assertEqual(p.stdout.readline(), "ready\n")
-        out = subprocess.run(["ps", "-o", "pid=", "--ppid", str(p.pid)], stdout=subprocess.PIPE,
-                             text=True).stdout
-        children = [int(x) for x in out.split()]
+        children = wait_for_children(p.pid, 1)
         self.assertEqual(len(children), 1)
         os.kill(children[0], signal.SIGKILL)
         out, err = p.communicate(timeout=30)
