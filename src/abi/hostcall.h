@@ -56,6 +56,9 @@ struct hostcall_block {
 } _packed_ _aligned_(8);
 _Static_assert(sizeof(struct hostcall_block) == 144, "hostcall ABI");
 
+/* What one share_offer may ask for. */
+#define HOSTCALL_SHARE_MAX 0x100000u
+
 /* The signal behind thread_kick: bit HOST_SIGNAL_KICK - 1 of `signals`. Never sent by others. */
 #define HOST_SIGNAL_KICK 63
 

@@ -65,6 +65,9 @@ X(67, epoll_wait, 4, "epoll fd, struct epoll_event ptr, count, timeout ns (-1: n
 X(68, eventfd, 2, "initial value, flags -> fd")
 X(69, pipe, 2, "int[2] ptr, flags")
 X(70, epoll_read, 6, "epoll_wait, then the data of streams: + int32_t sizes ptr, data ptr")
+X(71, share_offer, 2,
+  "memory for both ends of a unix stream, its descriptor goes to the peer: fd, size -> address")
+X(72, share_take, 2, "the memory the peer of a unix stream offered: fd, size -> address")
 /* threads and waiting */
 X(80, thread_create, 1, "start a host thread that enters at this TCS: address")
 X(81, thread_exit, 0, "end this host thread; does not return")

@@ -20,11 +20,14 @@
 #include "libos/proc/park.h"
 #include "libos/proc/wait.h"
 
-#define KIND_DATA     1u
-#define KIND_FAREWELL 2u
+#define KIND_DATA      1u /* a message, or what its parts left of it */
+#define KIND_FAREWELL  2u
+#define KIND_PART      3u /* of a message: more follows */
+#define KIND_TAKE_BACK 4u /* the parts so far are no message */
 
 #define FIRST_CAP    8192u
 #define OVERHEAD     (CHANNEL_HEADER_SIZE + AEAD_TAG_SIZE)
+#define WORD         8u
 #define NUMBER_MAX   (1ull << 62)
 #define KEEP_CAP     ((size_t)256 << 10) /* larger buffers are given back when empty */
 #define MSG_DONTWAIT 0x40
@@ -97,6 +100,7 @@ const struct channel_io channel_io_host = {
     .wait = host_stream_wait,
     .close = host_stream_close,
     .recv_wait = host_stream_recv_wait,
+    .fd = fd_of,
 };
 
 /* ---- keys ---- */
@@ -153,6 +157,10 @@ void channel_destroy(struct channel *c)
     if (c->in != NULL) {
         ct_wipe(c->in, c->in_cap);
         kfree(c->in);
+    }
+    if (c->message != NULL) {
+        ct_wipe(c->message, CHANNEL_PAYLOAD_MAX);
+        kfree(c->message);
     }
     kfree(c->out);
     ct_wipe(c, sizeof(*c));
@@ -237,7 +245,7 @@ static int flush_locked(struct channel *c)
 }
 
 /* Seals what lies behind the header of the frame at out_end. send_lock held. */
-static void seal_frame(struct channel *c, uint8_t kind, size_t size)
+static void seal_frame(struct channel *c, uint8_t kind, size_t size, size_t padding)
 {
     uint8_t *frame = c->out + c->out_end;
     uint8_t *payload = frame + CHANNEL_HEADER_SIZE;
@@ -245,7 +253,7 @@ static void seal_frame(struct channel *c, uint8_t kind, size_t size)
     struct simd_state simd;
 
     le32_store(frame, (uint32_t)size);
-    le32_store(frame + 4, kind);
+    le32_store(frame + 4, kind | (uint32_t)padding << 8);
     make_nonce(c->sent++, nonce);
     simd_begin(&simd);
     aead_seal(&c->send_key, nonce, frame, CHANNEL_HEADER_SIZE, payload, size, payload,
@@ -265,11 +273,90 @@ static int may_send(struct channel *c)
     return c->sent >= NUMBER_MAX ? broken(c, -EOVERFLOW) : 0;
 }
 
+/* What a message is made of, as far as it is not sealed yet. */
+struct pieces {
+    const struct channel_part *parts;
+    size_t count;
+    size_t at; /* in the first of them */
+    struct iter *from;
+};
+
+/* The next `size` bytes. -EFAULT. */
+static int take_pieces(struct pieces *p, uint8_t *dst, size_t size)
+{
+    while (size > 0 && p->count > 0) {
+        const size_t n = MIN(size, p->parts->size - p->at);
+
+        if (n > 0) {
+            __builtin_memcpy(dst, (const uint8_t *)p->parts->p + p->at, n);
+        }
+        dst += n;
+        size -= n;
+        p->at += n;
+        if (p->at == p->parts->size) {
+            p->parts++;
+            p->count--;
+            p->at = 0;
+        }
+    }
+    return size > 0 && iter_take(p->from, dst, size) < size ? -EFAULT : 0;
+}
+
+/* One frame of the message, and as much of it to the host as the host takes. */
+static int post_part(struct channel *c, struct pieces *p, uint8_t kind, size_t size)
+{
+    const size_t padding = -size & (WORD - 1);
+    uint8_t *payload;
+    int r = out_room(c, OVERHEAD + size + padding);
+
+    if (r < 0) {
+        return r;
+    }
+    payload = c->out + c->out_end + CHANNEL_HEADER_SIZE;
+    if (take_pieces(p, payload, size) < 0) {
+        ct_wipe(payload, size);
+        return -EFAULT;
+    }
+    __builtin_memset(payload + size, 0, padding);
+    seal_frame(c, kind, size + padding, padding);
+    r = flush_locked(c);
+    return MIN(r, 0);
+}
+
+/* What went of a message is none after all. */
+static void take_back(struct channel *c)
+{
+    if (out_room(c, OVERHEAD) < 0) {
+        (void)broken(c, -ENOMEM);
+        return;
+    }
+    seal_frame(c, KIND_TAKE_BACK, 0, 0);
+    (void)!flush_locked(c);
+}
+
+static int post_parts(struct channel *c, struct pieces *p, size_t total)
+{
+    bool begun = false;
+    int r = 0;
+
+    while (r == 0 && total > CHANNEL_PART_SIZE) {
+        r = post_part(c, p, KIND_PART, CHANNEL_PART_SIZE);
+        begun |= r == 0;
+        total -= CHANNEL_PART_SIZE;
+    }
+    r = r < 0 ? r : post_part(c, p, KIND_DATA, total);
+    if (r < 0 && begun && state_of(c) == 0) {
+        take_back(c);
+    }
+    return r;
+}
+
 static int post_locked(struct channel *c, const struct channel_part *parts, size_t count,
                        struct iter *from, size_t size)
 {
+    struct pieces p = {.parts = parts, .count = count, .from = from};
+    struct iter saved;
     size_t total = size;
-    size_t at;
     int r = may_send(c);
 
     if (r < 0) {
@@ -283,29 +370,14 @@ static int post_locked(struct channel *c, const struct channel_part *parts, size
     if (total > CHANNEL_PAYLOAD_MAX) {
         return -EMSGSIZE;
     }
-    r = out_room(c, OVERHEAD + total);
-    if (r < 0) {
-        return r;
-    }
-    at = c->out_end + CHANNEL_HEADER_SIZE;
-    for (size_t i = 0; i < count; i++) {
-        if (parts[i].size > 0) {
-            __builtin_memcpy(c->out + at, parts[i].p, parts[i].size);
-            at += parts[i].size;
-        }
-    }
     if (size > 0) {
-        struct iter saved = *from;
-
-        if (iter_take(from, c->out + at, size) < size) {
-            iter_restore(from, &saved);
-            ct_wipe(c->out + c->out_end, at + size - c->out_end);
-            return -EFAULT;
-        }
+        saved = *from;
     }
-    seal_frame(c, KIND_DATA, total);
-    r = flush_locked(c);
-    return MIN(r, 0);
+    r = post_parts(c, &p, total);
+    if (r == -EFAULT) {
+        iter_restore(from, &saved);
+    }
+    return r;
 }
 
 int channel_post_iter(struct channel *c, const struct channel_part *parts, size_t count,
@@ -376,7 +448,7 @@ int channel_part(struct channel *c)
         r = out_room(c, OVERHEAD);
     }
     if (r == 0) {
-        seal_frame(c, KIND_FAREWELL, 0);
+        seal_frame(c, KIND_FAREWELL, 0, 0);
         c->farewell = true;
         r = flush_locked(c);
     }
@@ -392,6 +464,7 @@ int channel_part(struct channel *c)
 static int frame_size(const struct channel *c, size_t *ret)
 {
     const uint8_t *h = c->in + c->in_at;
+    uint32_t padding;
     uint32_t kind;
     uint32_t size;
 
@@ -399,9 +472,13 @@ static int frame_size(const struct channel *c, size_t *ret)
         return 0;
     }
     size = le32_load(h);
-    kind = le32_load(h + 4);
-    if (size > CHANNEL_PAYLOAD_MAX || (kind != KIND_DATA && kind != KIND_FAREWELL) ||
-        (kind == KIND_FAREWELL && size != 0)) {
+    kind = le32_load(h + 4) & 0xff;
+    padding = le32_load(h + 4) >> 8;
+    if (size > CHANNEL_PART_SIZE || size % WORD != 0 || padding >= WORD || padding > size ||
+        kind < KIND_DATA || kind > KIND_TAKE_BACK) {
+        return -EBADMSG;
+    }
+    if ((kind == KIND_FAREWELL || kind == KIND_TAKE_BACK) && size != 0) {
         return -EBADMSG;
     }
     *ret = OVERHEAD + size;
@@ -447,22 +524,66 @@ static int in_room(struct channel *c, size_t size)
     return 0;
 }
 
-/* Opens the whole frame at in_at. 1: data, 0: the farewell. */
+/* Where the frame's content goes: it stays where it is, unless its message has several. */
+static int content_place(struct channel *c, uint8_t kind, uint8_t *payload, size_t size,
+                         uint8_t **ret)
+{
+    if (kind != KIND_PART && c->message_size == 0) {
+        *ret = payload;
+        return 0;
+    }
+    if (c->message == NULL) {
+        c->message = kmalloc(CHANNEL_PAYLOAD_MAX);
+        if (c->message == NULL) {
+            return -ENOMEM; /* not broken: the frame is still there */
+        }
+    }
+    *ret = c->message + c->message_size;
+    return size > CHANNEL_PAYLOAD_MAX - c->message_size ? broken(c, -EBADMSG) : 0;
+}
+
+/* An opened frame. 1: it ends a message, 0: it is the farewell, -EINPROGRESS: more is to come. */
+static int take_frame(struct channel *c, uint8_t kind, uint8_t *content, size_t size,
+                      uint8_t **ret_p, size_t *ret_size)
+{
+    switch (kind) {
+    case KIND_PART: c->message_size += size; return -EINPROGRESS;
+    case KIND_TAKE_BACK:
+        ct_wipe(c->message, c->message_size);
+        c->message_size = 0;
+        return -EINPROGRESS;
+    case KIND_FAREWELL: c->parted = true; return 0;
+    default: break;
+    }
+    *ret_p = c->message_size == 0 ? content : c->message;
+    *ret_size = c->message_size + size;
+    c->message_size = 0;
+    return 1;
+}
+
+/* Opens the whole frame at in_at. */
 static int open_frame(struct channel *c, size_t size, uint8_t **ret_p, size_t *ret_size)
 {
     uint8_t *frame = c->in + c->in_at;
     uint8_t *payload = frame + CHANNEL_HEADER_SIZE;
+    const uint8_t kind = frame[4];
+    const uint8_t padding = frame[5];
     const size_t payload_size = size - OVERHEAD;
     uint8_t nonce[AEAD_NONCE_SIZE];
     struct simd_state simd;
+    uint8_t *content;
     int r;
 
     if (c->received >= NUMBER_MAX) {
         return broken(c, -EOVERFLOW);
     }
+    r = content_place(c, kind, payload, payload_size, &content);
+    if (r < 0) {
+        return r;
+    }
     make_nonce(c->received, nonce);
     simd_begin(&simd);
-    r = aead_open(&c->recv_key, nonce, frame, CHANNEL_HEADER_SIZE, payload, payload_size, payload,
+    r = aead_open(&c->recv_key, nonce, frame, CHANNEL_HEADER_SIZE, payload, payload_size, content,
                   payload + payload_size);
     simd_end(&simd);
     if (r < 0) {
@@ -470,13 +591,7 @@ static int open_frame(struct channel *c, size_t size, uint8_t **ret_p, size_t *r
     }
     c->received++;
     c->in_at += size;
-    if (frame[4] == KIND_FAREWELL) {
-        c->parted = true;
-        return 0;
-    }
-    *ret_p = payload;
-    *ret_size = payload_size;
-    return 1;
+    return take_frame(c, kind, content, payload_size - padding, ret_p, ret_size);
 }
 
 /* One turn with the host: bytes came (1), none now (-EAGAIN), or it is over. */
@@ -549,5 +664,53 @@ int channel_receive(struct channel *c, uint32_t how, uint8_t **ret_p, size_t *re
         if (r < 0) {
             return broken(c, r);
         }
+    }
+}
+
+/* ---- what the stream is ---- */
+
+int channel_move(struct channel *c, const struct channel_io *io, void *ctx)
+{
+    if (c->in_at != c->in_end || c->out_at != c->out_end || c->message_size != 0) {
+        return -EBADMSG;
+    }
+    c->io = io;
+    c->ctx = ctx;
+    return 0;
+}
+
+int channel_fd(const struct channel *c)
+{
+    return c->io->fd(c->ctx);
+}
+
+bool channel_rings(const struct channel *c)
+{
+    return c->io->hear != NULL;
+}
+
+void channel_hear(struct channel *c)
+{
+    if (c->io->hear != NULL) {
+        c->io->hear(c->ctx);
+    }
+}
+
+bool channel_pending(const struct channel *c)
+{
+    return c->io->pending != NULL && c->io->pending(c->ctx);
+}
+
+void channel_look(struct channel *c, bool on)
+{
+    if (c->io->look != NULL) {
+        c->io->look(c->ctx, on);
+    }
+}
+
+void channel_nudge(struct channel *c)
+{
+    if (c->io->nudge != NULL) {
+        c->io->nudge(c->ctx);
     }
 }

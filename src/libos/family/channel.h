@@ -9,11 +9,13 @@
  * end without the peer's farewell -ECONNABORTED. What the host can do is delay, and refuse.
  *
  *   frame   = header(8) ‖ ciphertext(size) ‖ tag(16)
- *   header  = le32 size ‖ u8 kind ‖ 3 zero bytes, authenticated, in clear
+ *   header  = le32 size ‖ u8 kind ‖ u8 padding ‖ 2 zero bytes, authenticated, in clear
+ *   size    = a multiple of 8; the last `padding` (0 to 7) bytes of the plaintext are zeros
  *   nonce   = 4 zero bytes ‖ le64 number of the frame in its direction
  *   keys    = HKDF-SHA256(key, "nacre family channel " ‖ 'a' or 'b' ‖ label): one per direction
  *
- * A key serves one channel, ever: frame numbers start at 0.
+ * A key serves one channel, ever: frame numbers start at 0. A long message goes in several frames,
+ * so that the receiver opens the first while the sender still seals the next.
  *
  * Locking: one sender at a time (the channel's own lock), one receiver at a time (the caller's
  * affair); a sender and a receiver do not disturb each other.
@@ -26,7 +28,8 @@
 #define CHANNEL_KEY_SIZE    32u
 #define CHANNEL_HEADER_SIZE 8u
 #define CHANNEL_PAYLOAD_MAX ((size_t)128 << 10)
-#define CHANNEL_FRAME_MAX   (CHANNEL_HEADER_SIZE + CHANNEL_PAYLOAD_MAX + AEAD_TAG_SIZE)
+#define CHANNEL_PART_SIZE   ((size_t)16 << 10) /* of a message in one frame */
+#define CHANNEL_FRAME_MAX   (CHANNEL_HEADER_SIZE + CHANNEL_PART_SIZE + AEAD_TAG_SIZE)
 /* What may wait for a peer that does not read; more is the end of the channel (-ENOBUFS). */
 #define CHANNEL_BACKLOG_MAX ((size_t)8 << 20)
 
@@ -43,6 +46,15 @@ struct channel_io {
     /* recv that sleeps until there is something, in one step; may be NULL. -EINTR when
      * `interruptible` and a signal came, or when the thread must end. */
     int64_t (*recv_wait)(void *ctx, void *dst, size_t size, bool interruptible);
+    int (*fd)(void *ctx); /* the host's descriptor behind it; NULL: none */
+    /* Streams with a doorbell apart from their bytes (family/ring.h); NULL otherwise. They say by
+     * themselves when there is room. `hear`: it rang. `pending`: there is something to receive.
+     * `look`: the receiver looks at `pending` by itself for a while, no need to ring. `nudge`:
+     * rings for what was sent and not fetched. */
+    void (*hear)(void *ctx);
+    bool (*pending)(void *ctx);
+    void (*look)(void *ctx, bool on);
+    void (*nudge)(void *ctx);
 };
 
 /* A host descriptor as a stream; `ctx` is the descriptor as a pointer-sized number. */
@@ -64,6 +76,8 @@ struct channel {
     size_t out_at, out_end, out_cap;
     uint8_t *in; /* from the host, [in_at, in_end) not yet looked at; the receiver's */
     size_t in_at, in_end, in_cap;
+    uint8_t *message; /* put together of several frames (CHANNEL_PAYLOAD_MAX); the receiver's */
+    size_t message_size;
     int error;     /* sticky, negative: the channel is broken */
     bool farewell; /* we said goodbye */
     bool parted;   /* the peer did */
@@ -112,3 +126,21 @@ int channel_part(struct channel *c);
                                   size_t *ret_size);
 /* A whole frame was read from the host already: receiving will not wait. */
 bool channel_buffered(const struct channel *c);
+
+/* The channel goes on over another stream; everything before was received. Owns ctx on success and
+ * forgets the old one, which is not closed. -EBADMSG: bytes came that nobody received. */
+[[nodiscard]] int channel_move(struct channel *c, const struct channel_io *io, void *ctx);
+/* The host's descriptor. */
+int channel_fd(const struct channel *c);
+/* For streams with a doorbell; without one they do nothing, and say no. `pending` may be asked by
+ * anybody: something came that was not read from the stream yet. */
+bool channel_rings(const struct channel *c);
+void channel_hear(struct channel *c);
+bool channel_pending(const struct channel *c);
+void channel_look(struct channel *c, bool on);
+void channel_nudge(struct channel *c);
+/* The receiver has a part of a message: the rest is on its way. */
+static inline bool channel_midway(const struct channel *c)
+{
+    return c->message_size > 0;
+}

@@ -66,6 +66,70 @@ static int64_t armed(struct family_request *q, const struct wire_file_io *w, str
     return n;
 }
 
+/* ---- pipes: who has to wait does so in the pipe, and is answered from there ---- */
+
+struct kept {
+    struct pipe_later later;
+    struct family_reply *reply;
+    struct file *f; /* a reference */
+    uint8_t data[];
+};
+
+static void kept_answer(struct kept *k, int64_t result)
+{
+    const bool bytes = !k->later.write && result > 0;
+
+    family_answer(k->reply, result, bytes ? k->data : NULL, bytes ? (size_t)result : 0);
+    file_put(k->f);
+    kfree(k);
+}
+
+static void kept_finish(struct pipe_later *l)
+{
+    kept_answer(container_of(l, struct kept, later), l->result);
+}
+
+/* The caller was interrupted, or is gone. */
+static void kept_cancel(struct family_reply *reply, void *ctx)
+{
+    struct kept *k = ctx;
+
+    if (pipe_never_mind(pipe_of(k->f), &k->later)) {
+        kept_answer(k, k->later.done > 0 ? (int64_t)k->later.done : -EINTR);
+    }
+}
+
+/* FAMILY_LATER, or -EAGAIN: the caller is told when to try again. */
+static int64_t keep(struct family_request *q, struct file *f, struct iter *it, size_t size,
+                    bool write)
+{
+    struct kept *k = kmalloc(sizeof(*k) + size);
+
+    if (k == NULL) {
+        return -EAGAIN;
+    }
+    *k = (struct kept){
+        .later = {.write = write, .data = k->data, .size = (uint32_t)size, .finish = kept_finish},
+        .f = file_get(f)};
+    list_init(&k->later.node);
+    if (write) {
+        (void)iter_take(it, k->data, size);
+    }
+    k->reply = family_later(q, kept_cancel, k);
+    if (k->reply == NULL) {
+        file_put(f);
+        kfree(k);
+        return -EAGAIN;
+    }
+    pipe_later(pipe_of(f), &k->later);
+    return FAMILY_LATER;
+}
+
+static bool waits_in_pipe(const struct file *f, const struct wire_file_io *w, uint32_t mode)
+{
+    return pipe_of(f) != NULL && (w->how & WIRE_ARM) != 0 && (f->mode & mode) != 0;
+}
+
 static int64_t serve_file_read(struct family_request *q)
 {
     _cleanup_file_ struct file *f = NULL;
@@ -80,6 +144,14 @@ static int64_t serve_file_read(struct family_request *q)
         return FAMILY_BLOCKS;
     }
     iter_init_kernel(&it, q->answer, MIN((size_t)w.size, q->cap));
+    if (waits_in_pipe(f, &w, FILE_READ)) {
+        n = home_no_wait(file_read_iter(f, &it, NULL, w.flags | RWF_NOWAIT));
+        n = n == -EAGAIN ? keep(q, f, NULL, it.left, /*write=*/false) : n;
+        q->answer_size = n > 0 ? (size_t)n : 0;
+        if (n != -EAGAIN) {
+            return n;
+        }
+    }
     n = armed(q, &w, f, &it, file_read_iter);
     q->answer_size = n > 0 ? (size_t)n : 0;
     return n;
@@ -99,6 +171,15 @@ static int64_t serve_file_write(struct family_request *q)
         return FAMILY_BLOCKS;
     }
     iter_init_kernel(&it, q->body.p, q->body.left);
+    if (waits_in_pipe(f, &w, FILE_WRITE) && it.left > 0) {
+        int64_t n = home_no_wait(pipe_write_ahead(pipe_of(f), &it));
+
+        n = n == -EAGAIN ? keep(q, f, &it, it.left, /*write=*/true) : n;
+        if (n != -EAGAIN) {
+            return n;
+        }
+        iter_init_kernel(&it, q->body.p, q->body.left);
+    }
     return armed(q, &w, f, &it, file_write_iter);
 }
 

@@ -10,6 +10,7 @@
  */
 
 #include "core/ct.h"
+#include "libos/family/ring.h"
 #include "libos/family/rpc_internal.h"
 #include "libos/host/host.h"
 #include "libos/libos.h"
@@ -38,6 +39,7 @@ struct waiting {
 struct side {
     struct channel calls;
     struct channel events;
+    struct mutex hearing; /* who receives from `events` */
     struct spinlock lock; /* over the fields below */
     struct list waiting;
     bool reading; /* somebody receives from `calls` */
@@ -235,6 +237,7 @@ static int wait_answer(struct side *s, struct waiting *w, bool steady)
         if (read) {
             r = read_answers(s, w, steady);
         } else {
+            channel_nudge(&s->calls); /* the one who reads may sleep already */
             r = thread_wait_flag(&w->go, !steady);
         }
         if (r < 0) {
@@ -352,33 +355,46 @@ static int take_event(const uint8_t *p, size_t size)
     return 0;
 }
 
-static void hear_events(void *arg)
+/* Everything that has come. `hearing` held. -EAGAIN, or the end (lose_owner was told). */
+static int hear_all(struct side *s)
 {
-    struct side *s = arg;
-
     for (;;) {
         uint8_t *p = NULL;
         size_t size = 0;
         int r = channel_receive(&s->events, CHANNEL_NOWAIT, &p, &size);
 
+        if (r > 0) {
+            r = take_event(p, size);
+        } else if (r == 0) {
+            lose_owner(s, 0);
+            return -ECONNABORTED;
+        }
+        if (r == -EAGAIN) {
+            return r;
+        }
+        if (r < 0 && r != -ENOMEM && r != -EINTR) {
+            lose_owner(s, r);
+            return r;
+        }
+    }
+}
+
+static void hear_events(void *arg)
+{
+    struct side *s = arg;
+    int r;
+
+    do {
+        mutex_lock(&s->hearing);
+        r = hear_all(s);
+        mutex_unlock(&s->hearing);
         if (r == -EAGAIN) {
             freeze_rest_begin();
             (void)s->events.io->wait(s->events.ctx, /*to_write=*/false, /*interruptible=*/false);
             freeze_rest_end();
             park_take_host_signals();
-            continue;
         }
-        if (r > 0) {
-            r = take_event(p, size);
-        } else if (r == 0) {
-            lose_owner(s, 0);
-            break;
-        }
-        if (r < 0 && r != -ENOMEM && r != -EINTR) {
-            lose_owner(s, r);
-            break;
-        }
-    }
+    } while (r == -EAGAIN);
     __atomic_store_n(&s->ended, 1, __ATOMIC_RELEASE);
 }
 
@@ -388,10 +404,36 @@ void family_hear_pending(void)
     uint8_t *p = NULL;
     size_t size = 0;
 
-    while (s != NULL && channel_receive(&s->events, CHANNEL_NOWAIT, &p, &size) > 0) {
+    if (s == NULL) {
+        return;
+    }
+    mutex_lock(&s->hearing);
+    while (channel_receive(&s->events, CHANNEL_NOWAIT, &p, &size) > 0) {
         if (take_event(p, size) < 0) {
-            return; /* the service thread will find the channel broken */
+            break; /* the service thread will find the channel broken */
         }
+    }
+    mutex_unlock(&s->hearing);
+}
+
+bool member_look(bool on)
+{
+    struct side *s = __atomic_load_n(&g_side, __ATOMIC_ACQUIRE);
+
+    if (s == NULL || !channel_rings(&s->events)) {
+        return false;
+    }
+    channel_look(&s->events, on);
+    return true;
+}
+
+void member_hear(void)
+{
+    struct side *s = __atomic_load_n(&g_side, __ATOMIC_ACQUIRE);
+
+    if (channel_pending(&s->events) && mutex_trylock(&s->hearing)) {
+        (void)!hear_all(s);
+        mutex_unlock(&s->hearing);
     }
 }
 
@@ -405,6 +447,20 @@ int family_ack(uint64_t value)
 }
 
 /* ---- joining ---- */
+
+/* From the stream of the host to memory, if there is any to be had. */
+static int move_to_ring(struct channel *c, uint32_t size)
+{
+    const uint8_t none = 'n';
+    void *ctx = NULL;
+    int64_t n;
+
+    if (ring_offer(channel_fd(c), size, &ctx) == 0) {
+        return channel_move(c, &channel_io_ring, ctx);
+    }
+    n = host_sendto(channel_fd(c), &none, sizeof(none), 0, NULL, 0);
+    return n == sizeof(none) ? 0 : n < 0 ? (int)n : -EIO;
+}
 
 static int dial(const struct family_ticket *t, uint32_t which, const char *label,
                 struct channel *ret)
@@ -447,6 +503,9 @@ static int dial(const struct family_ticket *t, uint32_t which, const char *label
                 ? 0
                 : -ECONNREFUSED;
     }
+    if (r == 0 && which != GREETING_PAGES) {
+        r = move_to_ring(ret, which == GREETING_CALLS ? RING_CALLS_SIZE : RING_EVENTS_SIZE);
+    }
     return (int)r;
 }
 
@@ -487,9 +546,11 @@ int family_join(const struct family_ticket *ticket)
     if (r == 0) {
         __atomic_store_n(&g_side, s, __ATOMIC_RELEASE);
         g_family_role = FAMILY_MEMBER;
+        thread_set_helper(&g_help_owner);
         r = service_start(hear_events, s);
     }
     if (r < 0) {
+        thread_set_helper(NULL);
         __atomic_store_n(&g_side, NULL, __ATOMIC_RELEASE);
         g_family_role = FAMILY_ALONE;
         side_free(s);
@@ -525,7 +586,8 @@ void member_reset(void)
         return;
     }
     family_leave();
-    (void)host_shutdown((int)(intptr_t)s->events.ctx, 2); /* the service thread wakes up */
+    thread_set_helper(NULL);
+    (void)host_shutdown(channel_fd(&s->events), 2); /* the service thread wakes up */
     while (__atomic_load_n(&s->ended, __ATOMIC_ACQUIRE) == 0) {
         host_yield();
     }
@@ -538,6 +600,7 @@ void member_after_fork(void)
     struct side *s = g_side;
 
     if (s != NULL) {
+        thread_set_helper(NULL);
         g_side = NULL;
         side_free(s);
     }

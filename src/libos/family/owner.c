@@ -132,6 +132,25 @@ bool family_member_is_gone(uint32_t member)
     return gone;
 }
 
+uint32_t owner_some_members(struct member **ret, uint32_t cap)
+{
+    uint32_t n = 0;
+
+    if (!mutex_trylock(&g_owner.lock)) {
+        return 0;
+    }
+    list_for_each (it, &g_owner.members) {
+        struct member *m = list_entry(it, struct member, node);
+
+        if (n < cap && __atomic_load_n(&m->have_calls, __ATOMIC_ACQUIRE) != 0 &&
+            channel_rings(&m->calls)) {
+            ret[n++] = member_get(m);
+        }
+    }
+    mutex_unlock(&g_owner.lock);
+    return n;
+}
+
 int owner_new_member(struct family_ticket *ret)
 {
     struct member *m;
@@ -207,14 +226,17 @@ void owner_forget_member(uint32_t id)
 /* ---- answers ---- */
 
 /* Has the host say when it takes more, for as long as something waits. Others send meanwhile: what
- * the host was told is looked at again. */
+ * the host was told is looked at again. A stream with a doorbell rings by itself. */
 static void watch_channel(struct channel *c, int epoll, uint32_t id)
 {
     bool waits;
 
+    if (channel_rings(c)) {
+        return;
+    }
     do {
         waits = channel_backlog(c);
-        (void)host_epoll_ctl(epoll, EPOLL_CTL_MOD, (int)(intptr_t)c->ctx,
+        (void)host_epoll_ctl(epoll, EPOLL_CTL_MOD, channel_fd(c),
                              (uint32_t)EPOLLIN | (waits ? (uint32_t)EPOLLOUT : 0), id);
     } while (channel_backlog(c) != waits);
 }
@@ -292,20 +314,15 @@ static int serve_message(struct member *m, const uint8_t *p, size_t size)
     return 0;
 }
 
-void owner_serve_ready(uint32_t id, uint32_t events)
+/* Until nothing is there any more. More than one message only of what was read already, or lies in
+ * memory: for the rest the host says when. */
+static int serve_all(struct member *m)
 {
-    struct member *m = member_find(id);
     int r = 1;
 
-    if (m == NULL || m->have_calls == 0) {
-        member_put(m);
-        return;
-    }
-    if ((events & (uint32_t)EPOLLOUT) != 0) {
-        flush_channel(&m->calls, g_owner.calls_epoll, m->id);
-    }
-    /* More than one only of what was read already: for the rest the host says when. */
-    for (bool first = true; r > 0 && (first || channel_buffered(&m->calls)); first = false) {
+    for (bool first = true;
+         r > 0 && (first || channel_buffered(&m->calls) || channel_pending(&m->calls));
+         first = false) {
         uint8_t *p = NULL;
         size_t size = 0;
 
@@ -318,14 +335,79 @@ void owner_serve_ready(uint32_t id, uint32_t events)
             r = -ECONNABORTED;
         }
     }
-    if (r < 0 && r != -EAGAIN && r != -ENOMEM) {
-        if (m->orderly == 0 && __atomic_load_n(&g_owner.leaving, __ATOMIC_ACQUIRE) == 0) {
-            libos_log(LOG_WARNING, "family: process %u of the family is gone (error %d)", m->id,
-                      -r);
-        }
-        (void)host_epoll_ctl(g_owner.calls_epoll, EPOLL_CTL_DEL, (int)(intptr_t)m->calls.ctx, 0, 0);
-        member_end(m);
+    return r == -EAGAIN || r == -ENOMEM ? 0 : MIN(r, 0);
+}
+
+/* Its channel is at its end, one way or the other. */
+static void lose_member(struct member *m, int error)
+{
+    if (m->orderly == 0 && __atomic_load_n(&g_owner.leaving, __ATOMIC_ACQUIRE) == 0) {
+        libos_log(LOG_WARNING, "family: process %u of the family is gone (error %d)", m->id,
+                  -error);
     }
+    (void)host_epoll_ctl(g_owner.calls_epoll, EPOLL_CTL_DEL, channel_fd(&m->calls), 0, 0);
+    member_end(m);
+}
+
+int owner_serve_member(struct member *m)
+{
+    int r;
+
+    if (__atomic_load_n(&m->gone, __ATOMIC_ACQUIRE) != 0) {
+        return -ECONNABORTED;
+    }
+    r = serve_all(m);
+    if (r < 0) {
+        lose_member(m, r);
+    }
+    return r;
+}
+
+static bool somebody_helps(void)
+{
+    return __atomic_load_n(&g_owner.helpers, __ATOMIC_ACQUIRE) != 0;
+}
+
+static bool more_came(void *arg)
+{
+    return somebody_helps() || channel_pending(arg);
+}
+
+/* Who asked once often asks again: look for that, then once more after saying that we stop. A
+ * thread of the application that looks as well is the better one to do it (help.c). */
+static bool comes_more(struct member *m)
+{
+    if (!channel_rings(&m->calls) || somebody_helps()) {
+        return false;
+    }
+    if (thread_look_around(more_came, &m->calls, channel_midway(&m->calls))) {
+        return !somebody_helps();
+    }
+    channel_look(&m->calls, false);
+    return channel_pending(&m->calls);
+}
+
+void owner_serve_ready(uint32_t id, uint32_t events)
+{
+    struct member *m = member_find(id);
+    int r;
+
+    if (m == NULL || m->have_calls == 0) {
+        member_put(m);
+        return;
+    }
+    if (events != 0) {
+        channel_hear(&m->calls);
+    }
+    if ((events & (uint32_t)EPOLLOUT) != 0 || channel_rings(&m->calls)) {
+        flush_channel(&m->calls, g_owner.calls_epoll, m->id);
+    }
+    do {
+        channel_look(&m->calls, true);
+        mutex_lock(&g_owner.serving);
+        r = owner_serve_member(m);
+        mutex_unlock(&g_owner.serving);
+    } while (r == 0 && comes_more(m));
     member_put(m);
 }
 
@@ -338,7 +420,9 @@ static void hear_ready(uint32_t id, uint32_t events)
         member_put(m);
         return;
     }
-    if ((events & (uint32_t)EPOLLOUT) != 0) {
+    channel_hear(&m->events);
+    channel_look(&m->events, false); /* what comes from now on rings again */
+    if ((events & (uint32_t)EPOLLOUT) != 0 || channel_rings(&m->events)) {
         flush_channel(&m->events, g_owner.events_epoll, m->id);
     }
     while (r > 0) {
@@ -362,8 +446,7 @@ static void hear_ready(uint32_t id, uint32_t events)
         }
     }
     if (r != -EAGAIN && r != -ENOMEM) {
-        (void)host_epoll_ctl(g_owner.events_epoll, EPOLL_CTL_DEL, (int)(intptr_t)m->events.ctx, 0,
-                             0);
+        (void)host_epoll_ctl(g_owner.events_epoll, EPOLL_CTL_DEL, channel_fd(&m->events), 0, 0);
         member_end(m);
     }
     member_put(m);
@@ -537,6 +620,7 @@ int owner_start(void)
             owner_close(o);
         } else {
             g_family_role = FAMILY_OWNER;
+            thread_set_helper(&g_help_members);
         }
     }
     mutex_unlock(&o->lock);
@@ -674,6 +758,7 @@ void owner_reset(void)
     if (o->listener < 0) {
         return;
     }
+    thread_set_helper(NULL);
     stop_threads(o);
     work_reset();
     guests_drop();
@@ -712,6 +797,7 @@ void owner_after_fork(void)
     if (o->listener < 0) {
         return;
     }
+    thread_set_helper(NULL);
     guests_after_fork();
     while (!list_empty(&o->members)) {
         forget_member(list_entry(o->members.next, struct member, node));

@@ -3,11 +3,13 @@
 
 /*
  * Connections on their way to be a member's: a greeting in clear names the member, a hello under
- * its key proves it. The owner's calling thread does it all; there are so many places and no more.
+ * its key proves it and is answered, and then the member offers memory for a faster stream, or says
+ * that it has none. The owner's calling thread does it all; there are so many places and no more.
  */
 
 #include "core/ct.h"
 #include "libos/family/owner_internal.h"
+#include "libos/family/ring.h"
 #include "libos/host/host.h"
 #include "libos/mm/kmem.h"
 #include "libos/shm/link.h"
@@ -24,6 +26,7 @@ struct guest {
     size_t have;
     struct member *member; /* a reference, once the greeting named it */
     struct channel channel;
+    bool proved; /* it is the member's, who got our hello */
 };
 
 #define GUESTS_PAGES ((GUESTS_MAX * sizeof(struct guest) + NACRE_PAGE_SIZE - 1) >> NACRE_PAGE_SHIFT)
@@ -40,6 +43,9 @@ static void guest_free(struct guest *g)
         channel_destroy(&g->channel); /* closes the descriptor */
     } else {
         (void)host_close(g->fd);
+    }
+    if (g->proved) {
+        member_end(g->member); /* it has no other connection, and gets none */
     }
     member_put(g->member);
     *g = (struct guest){.fd = -1};
@@ -65,9 +71,13 @@ static struct guest *make_place(int fd)
         guests_ready(i);
         g = free_place();
     }
-    if (g == NULL) {
-        g = &g_guests[fd % (int)GUESTS_MAX];
-        guest_free(g);
+    for (uint32_t i = 0; g == NULL && i < GUESTS_MAX; i++) {
+        struct guest *other = &g_guests[((uint32_t)fd + i) % GUESTS_MAX];
+
+        if (!other->proved) { /* who proved itself is about to leave its place */
+            guest_free(other);
+            g = other;
+        }
     }
     return g;
 }
@@ -81,6 +91,10 @@ void guests_accept(void)
         return;
     }
     g = make_place(fd);
+    if (g == NULL) {
+        (void)host_close(fd);
+        return;
+    }
     *g = (struct guest){.fd = fd};
     if (host_epoll_ctl(g_owner.calls_epoll, EPOLL_CTL_ADD, fd, EPOLLIN,
                        DATA_GUEST | (uint64_t)(g - g_guests)) < 0) {
@@ -119,7 +133,7 @@ static int read_greeting(struct guest *g)
         return -EBADMSG;
     }
     g->member = m;
-    if (channel_for(m, g->greeting.which)->io != NULL) {
+    if ((m->claimed & 1u << g->greeting.which) != 0) {
         return -EALREADY; /* its key may be wiped by now */
     }
     return channel_init(&g->channel, g->greeting.which == GREETING_PAGES ? m->pages_key : m->key,
@@ -127,53 +141,85 @@ static int read_greeting(struct guest *g)
                         channel_host_ctx(g->fd));
 }
 
-/* The hello opened: the connection becomes the member's, unless it has one already. */
-static int admit(struct guest *g)
+/* The hello opened: the member has this connection and no second one. */
+static int prove(struct guest *g, const uint8_t *p, size_t size)
 {
     const uint32_t which = g->greeting.which;
-    const bool calls = which == GREETING_CALLS;
     const struct channel_part hello = {.p = HELLO, .size = HELLO_SIZE};
     struct member *m = g->member;
-    struct channel *to = channel_for(m, which);
-    uint32_t *have = calls                      ? &m->have_calls
-                     : which == GREETING_EVENTS ? &m->have_events
-                                                : &m->have_pages;
     int r = which == GREETING_PAGES ? shm_link_start() : 0;
 
     if (r < 0) {
         return r;
     }
+    if (size != HELLO_SIZE || __builtin_memcmp(p, HELLO, HELLO_SIZE) != 0) {
+        return -EBADMSG;
+    }
+    if (m->gone != 0 || (m->claimed & 1u << which) != 0) {
+        return -EALREADY;
+    }
+    m->claimed |= 1u << which;
+    g->proved = true;
+    return channel_post(&g->channel, &hello, 1);
+}
+
+/* The stream that will be used. 0, -EAGAIN: the member has not said yet. */
+static int take_stream(struct guest *g)
+{
+    const uint32_t which = g->greeting.which;
+    void *ctx = NULL;
+    int r =
+        which == GREETING_PAGES
+            ? -ENODATA
+            : ring_take(g->fd, which == GREETING_CALLS ? RING_CALLS_SIZE : RING_EVENTS_SIZE, &ctx);
+
+    if (r == -ENODATA) {
+        return 0; /* the one it came over */
+    }
+    if (r == 0) {
+        r = channel_move(&g->channel, &channel_io_ring, ctx);
+    }
+    return r == -EINTR ? -EAGAIN : r;
+}
+
+/* The connection becomes the member's. */
+static int admit(struct guest *g)
+{
+    const uint32_t which = g->greeting.which;
+    const bool calls = which == GREETING_CALLS;
+    struct member *m = g->member;
+    struct channel *to = channel_for(m, which);
+    uint32_t *have = calls                      ? &m->have_calls
+                     : which == GREETING_EVENTS ? &m->have_events
+                                                : &m->have_pages;
+    int r;
+
     mutex_lock(&g_owner.lock);
-    if (to->io != NULL || m->gone != 0) {
-        r = -EALREADY;
-    } else {
-        *to = g->channel;
-        ct_wipe(&g->channel, sizeof(g->channel)); /* the keys are in one place */
-        if (m->calls.io != NULL && m->events.io != NULL) {
-            ct_wipe(m->key, sizeof(m->key)); /* each channel has got its own */
-        }
-        if (m->pages.io != NULL) {
-            ct_wipe(m->pages_key, sizeof(m->pages_key));
-        }
+    if (m->gone != 0) {
+        mutex_unlock(&g_owner.lock);
+        return -EALREADY;
+    }
+    *to = g->channel;
+    ct_wipe(&g->channel, sizeof(g->channel)); /* the keys are in one place */
+    if (m->calls.io != NULL && m->events.io != NULL) {
+        ct_wipe(m->key, sizeof(m->key)); /* each channel has got its own */
+    }
+    if (m->pages.io != NULL) {
+        ct_wipe(m->pages_key, sizeof(m->pages_key));
     }
     mutex_unlock(&g_owner.lock);
-    if (r < 0) {
-        return r;
-    }
     (void)host_epoll_ctl(g_owner.calls_epoll, EPOLL_CTL_DEL, g->fd, 0, 0);
-    g->fd = -1; /* its channel has it */
-    g->member = NULL;
-    r = channel_post(to, &hello, 1);
+    *g = (struct guest){.fd = -1}; /* the member has it all */
     __atomic_store_n(have, 1, __ATOMIC_RELEASE);
-    if (r == 0 && which == GREETING_PAGES) {
-        r = shm_link_admit((int)(intptr_t)to->ctx, m->id);
-    } else if (r == 0) {
+    if (which == GREETING_PAGES) {
+        r = shm_link_admit(channel_fd(to), m->id);
+    } else {
         r = host_epoll_ctl(calls ? g_owner.calls_epoll : g_owner.events_epoll, EPOLL_CTL_ADD,
-                           (int)(intptr_t)to->ctx, EPOLLIN, m->id);
+                           channel_fd(to), EPOLLIN, m->id);
     }
     if (r < 0) {
         member_end(m);
-    } else if (calls && channel_buffered(to)) {
+    } else if (calls && (channel_buffered(to) || channel_pending(to))) {
         owner_serve_ready(m->id, 0);
     }
     member_put(m);
@@ -194,18 +240,15 @@ void guests_ready(uint64_t place)
     if (g->channel.io == NULL) {
         r = read_greeting(g);
     }
-    if (r == 0 && g->channel.io != NULL) {
+    if (r == 0 && g->channel.io != NULL && !g->proved) {
         r = channel_receive(&g->channel, CHANNEL_NOWAIT, &p, &size);
-        if (r == 1) {
-            r = size == HELLO_SIZE && __builtin_memcmp(p, HELLO, HELLO_SIZE) == 0 ? admit(g)
-                                                                                  : -EBADMSG;
-        } else if (r == -EAGAIN) {
-            r = 0;
-        } else if (r == 0) {
-            r = -ECONNABORTED;
-        }
+        r = r == 1 ? prove(g, p, size) : r == 0 ? -ECONNABORTED : r;
     }
-    if (r < 0) {
+    if (r == 0 && g->proved) {
+        r = take_stream(g);
+        r = r == 0 ? admit(g) : r;
+    }
+    if (r < 0 && r != -EAGAIN) {
         guest_free(g);
     }
 }

@@ -24,10 +24,12 @@ struct owner {
     family_gone_hook hooks[FAMILY_HOOKS_MAX];
     uint32_t hook_count;
     family_ack_handler ack;
-    uint32_t leaving;  /* the owner exits: members end in its wake */
-    uint32_t awaiting; /* threads that wait for acknowledgements */
-    struct waitq acks; /* woken by acknowledgements and ends */
-    uint8_t *answer;   /* FAMILY_ANSWER_MAX, of the serving thread */
+    uint32_t leaving;     /* the owner exits: members end in its wake */
+    uint32_t awaiting;    /* threads that wait for acknowledgements */
+    struct waitq acks;    /* woken by acknowledgements and ends */
+    struct mutex serving; /* calls of members are served one at a time */
+    uint32_t helpers;     /* threads of the application that look for calls (help.c) */
+    uint8_t *answer;      /* FAMILY_ANSWER_MAX, of the serving thread */
 };
 extern struct owner g_owner;
 
@@ -36,8 +38,10 @@ extern struct owner g_owner;
 /* The end of a member, seen by any thread, done by the first that sees it. */
 void member_end(struct member *m);
 /* Something came on the member's channel for calls, or was read already; `events` as the host says
- * (EPOLL*). */
+ * (EPOLL*), 0: it said nothing. */
 void owner_serve_ready(uint32_t id, uint32_t events);
+/* Everything that has come from one member, with g_owner.serving held. 0, or how it ended. */
+[[nodiscard]] int owner_serve_member(struct member *m);
 
 /* ---- owner_guests.c ---- */
 

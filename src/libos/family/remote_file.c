@@ -105,7 +105,7 @@ static int64_t transfer(struct io *io)
     struct family_message m = {.op = io->write ? FAMILY_OP_file_write : FAMILY_OP_file_read,
                                .parts = &part,
                                .part_count = 1,
-                               .steady = true};
+                               .steady = (io->w.how & WIRE_ARM) == 0};
     struct iter saved = *io->it;
     int64_t n;
 
@@ -137,8 +137,9 @@ static int64_t transfer_waiting(struct io *io)
     waiter_init(&w);
     waitq_add(&r->waiters, &w);
     for (;;) {
-        n = transfer(io);
+        n = transfer(io); /* a pipe's answer comes when it is done */
         if (n != -EAGAIN) {
+            n = n == -EINTR ? -ERESTARTSYS : n;
             break;
         }
         if (r->timed) {
@@ -146,7 +147,7 @@ static int64_t transfer_waiting(struct io *io)
             if (n < 0) {
                 break;
             }
-        } else if (thread_wait(WAIT_FOREVER) < 0) {
+        } else if (thread_wait_helping(WAIT_FOREVER) < 0) {
             n = -ERESTARTSYS;
             break;
         }

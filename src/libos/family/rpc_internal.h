@@ -25,7 +25,9 @@ _Static_assert(sizeof(struct greeting) == 16, "first bytes of a connection");
 #define LABEL_CALLS  "calls"
 #define LABEL_EVENTS "events"
 #define LABEL_PAGES  "pages"
-/* The first message of each direction of each channel. */
+/* The first message of each direction of each channel. After it, but for pages, the member says
+ * with one byte of the stream whether they go on over memory (family/ring.h), which comes with it.
+ */
 #define HELLO        "hello"
 #define HELLO_SIZE   5u
 
@@ -103,7 +105,8 @@ struct member {
     uint8_t pages_key[CHANNEL_KEY_SIZE]; /* until the third is, which may come late or never */
     struct channel calls, events, pages; /* io == NULL until connected */
     uint32_t have_calls, have_events, have_pages;
-    uint64_t acked; /* the highest acknowledgement */
+    uint32_t claimed; /* bit GREETING_*: proved, and not to be had again */
+    uint64_t acked;   /* the highest acknowledgement */
     uint32_t away;
     struct list replies; /* kept calls */
     struct list node;    /* owner.c: all members */
@@ -139,6 +142,13 @@ void family_pages_key(const uint8_t key[static CHANNEL_KEY_SIZE],
                       uint8_t ret[static CHANNEL_KEY_SIZE]);
 /* One more connection to the owner, once. */
 [[nodiscard]] int member_dial_pages(struct channel *ret);
+/* Up to `cap` members whose calls come through memory, with references. */
+uint32_t owner_some_members(struct member **ret, uint32_t cap);
+/* A member's own thread looks for events for a while (false: it cannot), or stops to; hears what
+ * has come, unless somebody else does just now. */
+bool member_look(bool on);
+void member_hear(void);
+extern const struct wait_helper g_help_members, g_help_owner; /* help.c */
 int64_t owner_local_call(struct family_message *m);
 int64_t member_call(struct family_message *m);
 /* Cancels what the owner's own thread waits for. */

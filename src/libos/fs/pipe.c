@@ -22,8 +22,10 @@
 struct pipe {
     struct mutex lock;
     struct waitq waiters; /* readers, writers and openers alike */
+    struct list laters;   /* struct pipe_later: what members of the family wait for here */
     uint8_t *ring;
-    uint32_t size; /* capacity; the ring is allocated at the first write */
+    uint32_t size; /* capacity */
+    uint32_t room; /* bytes of the ring: 0 until the first write, then at least `size` */
     uint32_t head; /* where reading goes on */
     uint32_t used;
     uint32_t readers, writers;
@@ -39,6 +41,7 @@ static struct pipe *pipe_new(void)
 
     if (p != NULL) {
         waitq_init(&p->waiters);
+        list_init(&p->laters);
         p->size = PIPE_SIZE_DEFAULT;
         ref_init(&p->refs);
     }
@@ -55,7 +58,7 @@ static void ring_free(uint8_t *ring, uint32_t size)
 static void pipe_put(struct pipe *p)
 {
     if (p != NULL && ref_put(&p->refs)) {
-        ring_free(p->ring, p->size);
+        ring_free(p->ring, p->room);
         kfree(p);
     }
 }
@@ -65,18 +68,16 @@ void pipe_inode_free(struct pipe *p)
     pipe_put(p);
 }
 
-static int ensure_ring(struct pipe *p)
+/* What may still go in before a writer waits. */
+static uint32_t space_of(const struct pipe *p)
 {
-    if (p->ring == NULL) {
-        p->ring = kpages_alloc(p->size >> NACRE_PAGE_SHIFT);
-    }
-    return p->ring == NULL ? -ENOMEM : 0;
+    return p->size - MIN(p->used, p->size);
 }
 
 /* Bytes that lie together from ring position `at`. */
 static uint32_t run_at(const struct pipe *p, uint32_t at, uint32_t want)
 {
-    return MIN(want, p->size - at);
+    return MIN(want, p->room - at);
 }
 
 static uint32_t ring_put(struct pipe *p, struct iter *from, uint32_t n)
@@ -84,7 +85,7 @@ static uint32_t ring_put(struct pipe *p, struct iter *from, uint32_t n)
     uint32_t done = 0;
 
     while (done < n) {
-        uint32_t at = (p->head + p->used) % p->size;
+        uint32_t at = (p->head + p->used) % p->room;
         uint32_t run = run_at(p, at, n - done);
         uint32_t copied = (uint32_t)iter_take(from, p->ring + at, run);
 
@@ -99,7 +100,7 @@ static uint32_t ring_put(struct pipe *p, struct iter *from, uint32_t n)
 
 static void ring_drop(struct pipe *p, uint32_t n)
 {
-    p->head = (p->head + n) % p->size;
+    p->head = (p->head + n) % p->room;
     p->used -= n;
     if (p->used == 0) {
         p->head = 0;
@@ -131,24 +132,27 @@ static void ring_peek(const struct pipe *p, void *dst, uint32_t n)
     __builtin_memcpy((uint8_t *)dst + run, p->ring, n - run);
 }
 
-/* Waits until the pipe changes; p->lock is dropped meanwhile. */
-static int wait_change(struct pipe *p)
+/* A ring of at least `want` bytes, with what is in it. */
+static int ensure_room(struct pipe *p, uint32_t want)
 {
-    struct waiter w;
+    uint8_t *ring;
 
-    waiter_init(&w);
-    waitq_add(&p->waiters, &w);
-    mutex_unlock(&p->lock);
-    int r = thread_wait(WAIT_FOREVER);
-
-    waitq_remove(&w);
-    mutex_lock(&p->lock);
-    return r == -EINTR ? -ERESTARTSYS : 0;
-}
-
-static bool no_wait(const struct file *f, uint32_t flags)
-{
-    return file_nonblock(f) || (flags & RWF_NOWAIT) != 0;
+    want = (want + NACRE_PAGE_SIZE - 1) & ~(NACRE_PAGE_SIZE - 1u);
+    if (p->room >= want) {
+        return 0;
+    }
+    ring = kpages_alloc(want >> NACRE_PAGE_SHIFT);
+    if (ring == NULL) {
+        return -ENOMEM;
+    }
+    if (p->used > 0) {
+        ring_peek(p, ring, p->used);
+    }
+    ring_free(p->ring, p->room);
+    p->ring = ring;
+    p->room = want;
+    p->head = 0;
+    return 0;
 }
 
 static int64_t read_packet(struct pipe *p, struct iter *to)
@@ -162,6 +166,169 @@ static int64_t read_packet(struct pipe *p, struct iter *to)
 
     ring_drop(p, size - got);
     return got < n ? -EFAULT : (int64_t)n;
+}
+
+/* How much of `left` may go in now: all or nothing up to PIPE_BUF. */
+static uint32_t writable(const struct pipe *p, uint64_t left)
+{
+    uint32_t space = space_of(p);
+
+    if (left <= PIPE_BUF_ATOMIC) {
+        return space >= left ? (uint32_t)left : 0;
+    }
+    return (uint32_t)MIN((uint64_t)space, left);
+}
+
+static int64_t write_packet(struct pipe *p, struct iter *from)
+{
+    uint32_t n = (uint32_t)MIN(from->left, (uint64_t)PIPE_BUF_ATOMIC);
+    struct iter head;
+
+    if (space_of(p) < n + sizeof(n)) {
+        return 0;
+    }
+    iter_init_kernel(&head, &n, sizeof(n));
+    (void)ring_put(p, &head, sizeof(n));
+    uint32_t put = ring_put(p, from, n);
+
+    if (put < n) { /* take back what went in */
+        p->used -= put + (uint32_t)sizeof(n);
+        return -EFAULT;
+    }
+    return n;
+}
+
+static int64_t write_some(struct pipe *p, struct iter *from)
+{
+    if (p->packets) {
+        return write_packet(p, from);
+    }
+    uint32_t n = writable(p, from->left);
+    uint32_t put = ring_put(p, from, n);
+
+    return put < n && put == 0 ? -EFAULT : (int64_t)put;
+}
+
+/* ---- what waits here for others ---- */
+
+/* One step of it. True: it is done, with l->result. */
+static bool step(struct pipe *p, struct pipe_later *l, bool *moved)
+{
+    struct iter it;
+    int64_t n;
+
+    iter_init_kernel(&it, l->data + l->done, l->size - l->done);
+    if (l->write && p->readers == 0) {
+        l->result = l->done > 0 ? (int64_t)l->done : -EPIPE;
+        return true;
+    }
+    if (l->write) {
+        n = write_some(p, &it);
+        l->done += n > 0 ? (uint32_t)n : 0;
+        *moved |= n > 0;
+        l->result = n < 0 ? n : (int64_t)l->done;
+        return n < 0 || l->done == l->size;
+    }
+    if (p->used == 0) {
+        l->result = 0;
+        return p->writers == 0;
+    }
+    l->result = p->packets ? read_packet(p, &it) : (int64_t)ring_get(p, &it, MIN(p->used, l->size));
+    *moved = true;
+    return true;
+}
+
+/* Goes through all that waits until nothing moves; what is done goes to `done`. */
+static void serve_laters(struct pipe *p, struct list *done)
+{
+    bool moved = true;
+
+    while (moved) {
+        moved = false;
+        list_for_each_safe (at, &p->laters) {
+            struct pipe_later *l = list_entry(at, struct pipe_later, node);
+
+            if (step(p, l, &moved)) {
+                list_remove(&l->node);
+                list_insert(done, &l->node);
+            } else if (l->write) {
+                break; /* those behind it wait for it */
+            }
+        }
+        if (moved) {
+            waitq_wake_all(&p->waiters, EV_READ | EV_WRITE);
+        }
+    }
+}
+
+/* After a change: who waits from afar gets its part, and hears of it once the lock is free. */
+static void unlock(struct pipe *p)
+{
+    struct list done;
+
+    if (list_empty(&p->laters)) {
+        mutex_unlock(&p->lock);
+        return;
+    }
+    list_init(&done);
+    serve_laters(p, &done);
+    mutex_unlock(&p->lock);
+    list_for_each_safe (at, &done) {
+        struct pipe_later *l = list_entry(at, struct pipe_later, node);
+
+        list_remove(&l->node);
+        l->finish(l);
+    }
+}
+
+void pipe_later(struct pipe *p, struct pipe_later *l)
+{
+    mutex_lock(&p->lock);
+    if (ensure_room(p, p->size) < 0) {
+        mutex_unlock(&p->lock);
+        l->result = -ENOMEM;
+        l->finish(l);
+        return;
+    }
+    list_insert(&p->laters, &l->node);
+    unlock(p);
+}
+
+bool pipe_never_mind(struct pipe *p, struct pipe_later *l)
+{
+    bool found = false;
+
+    mutex_lock(&p->lock);
+    list_for_each (at, &p->laters) {
+        found |= list_entry(at, struct pipe_later, node) == l;
+    }
+    if (found) {
+        list_remove(&l->node);
+    }
+    mutex_unlock(&p->lock);
+    return found;
+}
+
+/* ---- reading and writing ---- */
+
+/* Waits until the pipe changes; p->lock is dropped meanwhile. */
+static int wait_change(struct pipe *p)
+{
+    struct waiter w;
+
+    waiter_init(&w);
+    waitq_add(&p->waiters, &w);
+    unlock(p);
+    int r = thread_wait_helping(WAIT_FOREVER);
+
+    waitq_remove(&w);
+    mutex_lock(&p->lock);
+    return r == -EINTR ? -ERESTARTSYS : 0;
+}
+
+static bool no_wait(const struct file *f, uint32_t flags)
+{
+    return file_nonblock(f) || (flags & RWF_NOWAIT) != 0;
 }
 
 static int64_t read_locked(struct pipe *p, struct iter *to, bool nowait)
@@ -198,58 +365,17 @@ static int64_t pipe_read(struct file *f, struct iter *to, uint64_t *pos, uint32_
     mutex_lock(&p->lock);
     int64_t n = read_locked(p, to, no_wait(f, flags));
 
-    if (n > 0) {
+    if (n > 0 && space_of(p) > 0) {
         waitq_wake_all(&p->waiters, EV_WRITE);
     }
-    mutex_unlock(&p->lock);
+    unlock(p);
     return n;
-}
-
-/* How much of `left` may go in now: all or nothing up to PIPE_BUF. */
-static uint32_t writable(const struct pipe *p, uint64_t left)
-{
-    uint32_t space = p->size - p->used;
-
-    if (left <= PIPE_BUF_ATOMIC) {
-        return space >= left ? (uint32_t)left : 0;
-    }
-    return (uint32_t)MIN((uint64_t)space, left);
-}
-
-static int64_t write_packet(struct pipe *p, struct iter *from)
-{
-    uint32_t n = (uint32_t)MIN(from->left, (uint64_t)PIPE_BUF_ATOMIC);
-    struct iter head;
-
-    if (p->size - p->used < n + sizeof(n)) {
-        return 0;
-    }
-    iter_init_kernel(&head, &n, sizeof(n));
-    (void)ring_put(p, &head, sizeof(n));
-    uint32_t put = ring_put(p, from, n);
-
-    if (put < n) { /* take back what went in */
-        p->used -= put + (uint32_t)sizeof(n);
-        return -EFAULT;
-    }
-    return n;
-}
-
-static int64_t write_some(struct pipe *p, struct iter *from)
-{
-    if (p->packets) {
-        return write_packet(p, from);
-    }
-    uint32_t n = writable(p, from->left);
-    uint32_t put = ring_put(p, from, n);
-
-    return put < n && put == 0 ? -EFAULT : (int64_t)put;
 }
 
 static int64_t write_locked(struct pipe *p, struct iter *from, bool nowait)
 {
     int64_t done = 0;
-    int r = ensure_ring(p);
+    int r = ensure_room(p, p->size);
 
     if (r < 0) {
         return r;
@@ -290,7 +416,27 @@ static int64_t pipe_write(struct file *f, struct iter *from, uint64_t *pos, uint
     mutex_lock(&p->lock);
     int64_t n = write_locked(p, from, no_wait(f, flags));
 
-    mutex_unlock(&p->lock);
+    unlock(p);
+    return n;
+}
+
+int64_t pipe_write_ahead(struct pipe *p, struct iter *from)
+{
+    int64_t n;
+
+    mutex_lock(&p->lock);
+    if (p->packets || from->left <= PIPE_BUF_ATOMIC || p->readers == 0) {
+        n = write_locked(p, from, /*nowait=*/true);
+    } else if (space_of(p) == 0) {
+        n = -EAGAIN;
+    } else {
+        n = ensure_room(p, p->used + (uint32_t)from->left);
+        n = n < 0 ? n : (int64_t)ring_put(p, from, (uint32_t)from->left);
+        if (n > 0) {
+            waitq_wake_all(&p->waiters, EV_READ);
+        }
+    }
+    unlock(p);
     return n;
 }
 
@@ -306,7 +452,7 @@ static uint32_t pipe_poll(struct file *f, struct poll_table *pt)
         ev |= p->writers == 0 && p->writer_opens > 0 ? EV_HUP : 0;
     }
     if ((f->mode & FILE_WRITE) != 0) {
-        ev |= p->size - p->used >= PIPE_BUF_ATOMIC ? EV_WRITE : 0;
+        ev |= space_of(p) >= PIPE_BUF_ATOMIC ? EV_WRITE : 0;
         ev |= p->readers == 0 ? EV_ERR : 0;
     }
     mutex_unlock(&p->lock);
@@ -392,7 +538,7 @@ static void pipe_release(struct file *f)
         p->head = 0;
     }
     waitq_wake_all(&p->waiters, EV_READ | EV_WRITE | EV_HUP | EV_ERR);
-    mutex_unlock(&p->lock);
+    unlock(p);
     pipe_put(p);
 }
 
@@ -516,7 +662,7 @@ int fifo_open(struct inode *inode, struct file *f)
     mutex_lock(&p->lock);
     int r = fifo_join(p, f);
 
-    mutex_unlock(&p->lock);
+    unlock(p);
     if (r < 0) {
         pipe_put(p);
         return r;
@@ -558,7 +704,6 @@ uint32_t pipe_size(const struct pipe *p)
 int64_t pipe_resize(struct pipe *p, uint64_t size)
 {
     uint32_t want = NACRE_PAGE_SIZE;
-    uint8_t *ring = NULL;
     int64_t r;
 
     if (size > 1u << 31) {
@@ -570,29 +715,16 @@ int64_t pipe_resize(struct pipe *p, uint64_t size)
     if (want > PIPE_SIZE_MAX) {
         return -EPERM;
     }
-    ring = kpages_alloc(want >> NACRE_PAGE_SHIFT);
-    if (ring == NULL) {
-        return -ENOMEM;
-    }
     mutex_lock(&p->lock);
     if (p->used > want) {
         r = -EBUSY;
+    } else if (ensure_room(p, want) < 0) {
+        r = -ENOMEM;
     } else {
-        if (p->used > 0) {
-            ring_peek(p, ring, p->used);
-        }
-        uint8_t *old = p->ring;
-        uint32_t old_size = p->size;
-
-        p->ring = ring;
-        p->size = want;
-        p->head = 0;
-        ring = old;
         r = want;
-        want = old_size;
+        p->size = want;
         waitq_wake_all(&p->waiters, EV_WRITE);
     }
-    mutex_unlock(&p->lock);
-    ring_free(ring, want);
+    unlock(p);
     return r;
 }

@@ -98,6 +98,12 @@ struct host_arrival {
                                   int64_t timeout_ns);
 [[nodiscard]] int host_eventfd(uint64_t initial, int flags);
 
+/* Untrusted memory of the two ends of a unix stream of the host, zeros at first, checked to lie
+ * outside; host_unmap gives it back. One end offers, which sends a byte; the other takes.
+ * -ENODATA: a byte came, and no memory with it. -EAGAIN: nothing came yet. */
+[[nodiscard]] int host_share_offer(int fd, uint64_t size, void **ret);
+[[nodiscard]] int host_share_take(int fd, uint64_t size, void **ret);
+
 /* threads, waiting: `word` is this thread's untrusted park word, see boot/ */
 [[nodiscard]] int host_thread_create(uint64_t tcs);
 _noreturn_ void host_thread_exit(void);

@@ -194,6 +194,34 @@ int host_shutdown(int fd, int how)
     return host_status(host_call(HOSTCALL_shutdown, word(fd), word(how), 0, 0, 0, 0));
 }
 
+/* The address must lie wholly outside the enclave; what lies there may be anything, at any time,
+ * and may be seen and changed by anybody. */
+static int shared_memory(enum hostcall number, int fd, uint64_t size, void **ret)
+{
+    int64_t r = host_call(number, word(fd), size, 0, 0, 0, 0);
+
+    if (r < 0) {
+        return (int)r;
+    }
+    void *p = (void *)(uintptr_t)r; /* a claim, checked next */
+
+    if (!host_range_outside(p, size) || !is_page_aligned((uint64_t)r)) {
+        return -EIO;
+    }
+    *ret = p;
+    return 0;
+}
+
+int host_share_offer(int fd, uint64_t size, void **ret)
+{
+    return shared_memory(HOSTCALL_share_offer, fd, size, ret);
+}
+
+int host_share_take(int fd, uint64_t size, void **ret)
+{
+    return shared_memory(HOSTCALL_share_take, fd, size, ret);
+}
+
 /* The count must not exceed what was given. */
 int64_t host_send_iter(int fd, struct iter *from, int flags, const void *addr, uint32_t addr_size)
 {

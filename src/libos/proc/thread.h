@@ -98,8 +98,8 @@ struct thread {
     struct cpu_context *context; /* of the system call being served, for signals and clone */
     uint32_t wake_token;         /* 1: a wake came since the last wait */
     uint32_t park_state;         /* how it sleeps: 0 awake, 1 futex, 2 poll */
-    uint32_t spin_misses;        /* how often it looked around in vain before it slept (wait.c) */
-    uint32_t spin_skipped;       /* sleeps since it last looked around */
+    struct spin spin, look, help; /* looking around for other threads, for other processes, for
+                                   * what it can do for them */
     int32_t host_wake_fd;        /* host eventfd for park_state 2; -1: none yet */
     void (*service)(void *arg);  /* proc/service.h: a thread of the library OS itself; else NULL */
     void *service_arg;

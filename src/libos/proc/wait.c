@@ -72,50 +72,124 @@ static int64_t timeout_until(uint64_t deadline)
  * long as the host takes to wake somebody: that saves two exits here and one on the other side.
  * Each thread learns whether that pays: after SPIN_MISSES vain attempts in a row it only tries
  * every 16th sleep, then every 32nd … 1024th. A thread that sleeps for long spends next to nothing
- * on this.
+ * on this. For a partner in another process, waking whom costs more, it gives up later.
  */
 #define SPIN_TICKS  16384u
 #define SPIN_MISSES 4u
 #define SPIN_RARELY 6u
+#define LOOK_TICKS  (4 * SPIN_TICKS)
+#define LOOK_MISSES 8u
+#define LOOK_RARELY 2u
 
-static bool worth_spinning(struct thread *t)
+static bool worth_spinning(struct spin *s, uint32_t misses, uint32_t rarely)
 {
-    const uint32_t vain = t->spin_misses / SPIN_MISSES;
+    const uint32_t vain = s->misses / misses;
 
-    return vain == 0 || ++t->spin_skipped >> MIN(vain + 3, SPIN_RARELY + 4) != 0;
+    return vain == 0 || ++s->skipped >> MIN(vain + 3, rarely + 4) != 0;
+}
+
+/* Looks for `ticks`; what came of it is the caller's to note. */
+static bool look(struct thread *t, bool (*ready)(void *arg), void *arg, uint64_t ticks)
+{
+    const uint64_t start = __builtin_ia32_rdtsc();
+
+    do {
+        __builtin_ia32_pause();
+        if (ready(arg)) {
+            return true;
+        }
+    } while (__builtin_ia32_rdtsc() - start < ticks &&
+             __atomic_load_n(&t->work, __ATOMIC_RELAXED) == 0);
+    return false;
+}
+
+static void learn(struct spin *s, bool found, uint32_t most)
+{
+    s->skipped = 0;
+    s->misses = found ? 0 : MIN(s->misses + 1, most);
+}
+
+static bool is_set(void *arg)
+{
+    return __atomic_load_n((const uint32_t *)arg, __ATOMIC_ACQUIRE) != 0;
 }
 
 static bool spin_on(struct thread *t, const uint32_t *flag)
 {
-    uint64_t start;
+    bool found;
 
-    if (!worth_spinning(t)) {
+    if (!worth_spinning(&t->spin, SPIN_MISSES, SPIN_RARELY)) {
         return false;
     }
-    t->spin_skipped = 0;
-    start = __builtin_ia32_rdtsc();
-    do {
-        __builtin_ia32_pause();
-        if (__atomic_load_n(flag, __ATOMIC_ACQUIRE) != 0) {
-            t->spin_misses = 0;
-            return true;
-        }
-    } while (__builtin_ia32_rdtsc() - start < SPIN_TICKS &&
-             __atomic_load_n(&t->work, __ATOMIC_RELAXED) == 0);
-    t->spin_misses = MIN(t->spin_misses + 1, SPIN_MISSES * (SPIN_RARELY + 1));
-    return false;
+    found = look(t, is_set, (void *)(uintptr_t)flag, SPIN_TICKS);
+    learn(&t->spin, found, SPIN_MISSES * (SPIN_RARELY + 1));
+    return found;
+}
+
+/* The partner is another process, which has to do something first. */
+static bool look_long(struct thread *t, struct spin *s, bool (*ready)(void *arg), void *arg)
+{
+    bool found;
+
+    if (!worth_spinning(s, LOOK_MISSES, LOOK_RARELY)) {
+        return false;
+    }
+    found = look(t, ready, arg, LOOK_TICKS);
+    learn(s, found, LOOK_MISSES * (LOOK_RARELY + 1));
+    return found;
+}
+
+bool thread_look_around(bool (*ready)(void *arg), void *arg, bool certain)
+{
+    struct thread *t = thread_current();
+
+    return certain ? look(t, ready, arg, LOOK_TICKS) : look_long(t, &t->look, ready, arg);
+}
+
+static const struct wait_helper *g_helper;
+
+void thread_set_helper(const struct wait_helper *helper)
+{
+    __atomic_store_n(&g_helper, helper, __ATOMIC_RELEASE);
+}
+
+/* What one look of a helping wait is about. */
+struct help_look {
+    const struct wait_helper *helper;
+    struct thread *t;
+    uint64_t state[WAIT_HELP_STATE / 8];
+    bool helped;
+};
+
+static bool help_once(void *arg)
+{
+    struct help_look *l = arg;
+
+    l->helped = l->helper->look(l->state);
+    return l->helped || is_set(&l->t->wake_token);
+}
+
+/* Does for others what it finds to do while it looks around. 1: something was done or the thread
+ * was woken, the caller looks again; 0: sleep; -ENOENT: there is nobody to help. */
+static int help(struct thread *t)
+{
+    struct help_look l = {.helper = __atomic_load_n(&g_helper, __ATOMIC_ACQUIRE), .t = t};
+    bool found;
+
+    if (l.helper == NULL || t->process != process_first() || !l.helper->begin(l.state)) {
+        return -ENOENT;
+    }
+    found = look_long(t, &t->help, help_once, &l);
+    return l.helper->end(l.state, found) || found ? 1 : 0;
 }
 
 /* Sleeps unless *flag is set. 0, -ETIMEDOUT; returns early for any reason. */
-static int park(struct thread *t, const uint32_t *flag, uint64_t deadline)
+static int sleep_on(struct thread *t, const uint32_t *flag, uint64_t deadline)
 {
     uint32_t seq;
     int64_t timeout;
     int r = 0;
 
-    if (spin_on(t, flag)) {
-        return 0;
-    }
     seq = park_begin(t);
     __atomic_store_n(&t->park_state, PARK_FUTEX, __ATOMIC_SEQ_CST);
     if (__atomic_load_n(flag, __ATOMIC_SEQ_CST) == 0) {
@@ -127,6 +201,11 @@ static int park(struct thread *t, const uint32_t *flag, uint64_t deadline)
     }
     __atomic_store_n(&t->park_state, PARK_AWAKE, __ATOMIC_SEQ_CST);
     return r == -ETIMEDOUT ? r : 0;
+}
+
+static int park(struct thread *t, const uint32_t *flag, uint64_t deadline)
+{
+    return spin_on(t, flag) ? 0 : sleep_on(t, flag, deadline);
 }
 
 /* After what `t` waits for was set: gets it going if it sleeps. */
@@ -162,9 +241,11 @@ static bool expired(uint64_t deadline)
     return deadline != WAIT_FOREVER && clock_now(CLOCK_MONOTONIC) >= deadline;
 }
 
-static int wait(uint64_t deadline, bool interruptible)
+static int wait(uint64_t deadline, bool interruptible, bool helping)
 {
     struct thread *t = thread_current();
+    int helped;
+    int r;
 
     for (;;) {
         if (__atomic_exchange_n(&t->wake_token, 0, __ATOMIC_ACQUIRE) != 0) {
@@ -176,7 +257,13 @@ static int wait(uint64_t deadline, bool interruptible)
         if (expired(deadline)) {
             return -ETIMEDOUT;
         }
-        if (park(t, &t->wake_token, deadline) == 0 && interruptible) {
+        helped = helping ? help(t) : -ENOENT;
+        if (helped > 0) {
+            __atomic_store_n(&t->wake_token, 0, __ATOMIC_RELEASE);
+            return 0;
+        }
+        r = helped == 0 ? sleep_on(t, &t->wake_token, deadline) : park(t, &t->wake_token, deadline);
+        if (r == 0 && interruptible) {
             /* Woken, interrupted or for nothing: let the signal layer take over host signals. */
             park_take_host_signals();
         }
@@ -185,12 +272,17 @@ static int wait(uint64_t deadline, bool interruptible)
 
 int thread_wait(uint64_t deadline)
 {
-    return wait(deadline, true);
+    return wait(deadline, true, false);
+}
+
+int thread_wait_helping(uint64_t deadline)
+{
+    return wait(deadline, true, true);
 }
 
 int thread_wait_uninterruptible(uint64_t deadline)
 {
-    return wait(deadline, false);
+    return wait(deadline, false, false);
 }
 
 void thread_wait_thaw(void)

@@ -53,6 +53,29 @@ size_t waitq_wake(struct waitq *q, size_t count, uint32_t events);
 /* The same, not interruptible by signals. */
 [[nodiscard]] int thread_wait_uninterruptible(uint64_t deadline);
 void thread_wake(struct thread *t);
+
+/* As thread_wait, for callers that hold no lock at all and whose waker may be another process of
+ * the family: before it sleeps, the thread looks for what it can do for the family itself instead
+ * of having a service thread woken for it. */
+[[nodiscard]] int thread_wait_helping(uint64_t deadline);
+/* `begin` says whether there is anybody to look for, `look` does what there is to do (true: it did
+ * something), `end` (always after `begin` said yes) with `found` false stops looking and does what
+ * came last: true when there was any. */
+#define WAIT_HELP_STATE 64u /* bytes at `state`, on the thread's stack */
+struct wait_helper {
+    bool (*begin)(void *state);
+    bool (*look)(void *state);
+    bool (*end)(void *state, bool found);
+};
+void thread_set_helper(const struct wait_helper *helper);
+/* Looks around for some microseconds whether ready(arg) comes true, if that has paid lately or when
+ * it is `certain` to. For words another process writes. */
+[[nodiscard]] bool thread_look_around(bool (*ready)(void *arg), void *arg, bool certain);
+
+/* How often a thread looked around in vain before it slept, and its sleeps since it last did. */
+struct spin {
+    uint32_t misses, skipped;
+};
 /* Until nobody wants the current thread to stand still (proc/freeze.h). Takes no lock. */
 void thread_wait_thaw(void);
 

@@ -80,12 +80,16 @@ void signal_deliver(struct cpu_context *ctx, int64_t syscall);
 [[nodiscard]] int signal_send_process(struct process *p, int signo,
                                       const struct siginfo_kernel *info);
 
-/* To the calling thread for what it did itself (SIGPIPE, SIGXFSZ): as sent by its own process. */
+/* To the calling thread for what it did itself (SIGPIPE, SIGXFSZ): as sent by its own process. Not
+ * for what it does on behalf of another process of the family, which sees to it there. */
 static inline int signal_send_self(int signo)
 {
     const struct process *p = process_current();
     const struct siginfo_kernel info = {.kill = {.pid = p->pid, .uid = p->uid}};
 
+    if (thread_current()->hasty) {
+        return 0;
+    }
     return signal_send_thread(thread_current(), signo, &info);
 }
 /* A POSIX timer has one signal: while it is pending (for the thread, or NULL: the process), more

@@ -49,13 +49,20 @@ int64_t hostcall_recvmsg(struct loader_thread *t, const uint64_t *a)
     return host_sleeping(t, SYS_recvmsg, a[0], a[1], a[2] | MSG_CMSG_CLOEXEC, 0, 0, 0);
 }
 
+/* What does not sleep is not turned back by a signal either: doorbells depend on it. */
 int64_t hostcall_sendto(struct loader_thread *t, const uint64_t *a)
 {
+    if ((a[3] & MSG_DONTWAIT) != 0) {
+        return host_syscall6(SYS_sendto, a[0], a[1], a[2], a[3] | MSG_NOSIGNAL, a[4], a[5]);
+    }
     return host_sleeping(t, SYS_sendto, a[0], a[1], a[2], a[3] | MSG_NOSIGNAL, a[4], a[5]);
 }
 
 int64_t hostcall_recvfrom(struct loader_thread *t, const uint64_t *a)
 {
+    if ((a[3] & MSG_DONTWAIT) != 0) {
+        return host_syscall6(SYS_recvfrom, a[0], a[1], a[2], a[3], a[4], a[5]);
+    }
     return host_sleeping(t, SYS_recvfrom, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 

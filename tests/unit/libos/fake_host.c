@@ -35,6 +35,11 @@ struct host_bounce *host_bounce(void);
 uint32_t *thread_park_word(const struct thread *t);
 uint64_t thread_tcs(const struct thread *t);
 
+/* The loader's own: memory between processes is the same here. */
+struct loader_thread;
+int64_t hostcall_share_offer(struct loader_thread *t, const uint64_t *a);
+int64_t hostcall_share_take(struct loader_thread *t, const uint64_t *a);
+
 static uint64_t g_calls;
 static uint64_t g_calls_of[HOSTCALL_MAX];
 static uint64_t g_lie_at;
@@ -149,7 +154,10 @@ static int64_t fuzzed(enum hostcall number)
     default: r = -(int64_t)(1000 + fuzz_byte()); break;
     }
     /* a mapping is the one address we hand out: never one of our own */
-    return number == HOSTCALL_map_file ? -ENOMEM : r;
+    return number == HOSTCALL_map_file || number == HOSTCALL_share_offer ||
+                   number == HOSTCALL_share_take
+               ? -ENOMEM
+               : r;
 }
 
 static int64_t result(int64_t r)
@@ -262,6 +270,8 @@ static int64_t net_call(enum hostcall number, const uint64_t *a)
         return result(epoll_pwait2(FD(0), PTR(1), (int)a[2], (int64_t)a[3] < 0 ? NULL : &ts, NULL));
     case HOSTCALL_epoll_read: return epoll_read(a);
     case HOSTCALL_eventfd: return result(eventfd((unsigned int)a[0], (int)a[1]));
+    case HOSTCALL_share_offer: return hostcall_share_offer(NULL, a);
+    case HOSTCALL_share_take: return hostcall_share_take(NULL, a);
     default: return -ENOSYS;
     }
 }
