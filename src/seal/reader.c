@@ -218,20 +218,22 @@ int seal_read_tag(struct seal_reader *r, uint64_t block, uint8_t ret_tag[static 
     return 0;
 }
 
-int seal_cached_tag(struct seal_reader *r, uint64_t block, uint8_t ret_tag[static SEALED_TAG_SIZE])
+int seal_cached_tags(struct seal_reader *r, uint64_t block, uint32_t count,
+                     uint8_t (*ret)[SEALED_TAG_SIZE])
 {
+    const uint32_t first = (uint32_t)(block % SEALED_TAGS_PER_PAGE);
     const struct seal_page *page;
 
-    if (block >= r->geometry.block_count) {
+    if (block >= r->geometry.block_count || count > r->geometry.block_count - block) {
         return -EINVAL;
     }
     page = cache_find(r, page_id(0, block / SEALED_TAGS_PER_PAGE));
     if (page == NULL) {
         return -EAGAIN;
     }
-    __builtin_memcpy(ret_tag, page->bytes + block % SEALED_TAGS_PER_PAGE * SEALED_TAG_SIZE,
-                     SEALED_TAG_SIZE);
-    return 0;
+    count = MIN(count, SEALED_TAGS_PER_PAGE - first);
+    __builtin_memcpy(ret, page->bytes + first * SEALED_TAG_SIZE, count * SEALED_TAG_SIZE);
+    return (int)count;
 }
 
 int seal_decrypt_block(const struct seal_reader *r, uint64_t block,

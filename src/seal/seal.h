@@ -130,10 +130,11 @@ void seal_close(struct seal_reader *r);
 [[nodiscard]] int seal_read_tag(struct seal_reader *r, uint64_t block,
                                 uint8_t ret_tag[static SEALED_TAG_SIZE]);
 
-/* The tag of a block whose tag page is cached, without any cryptography; -EAGAIN when it is not.
- * Callers serialise, as for seal_read_tag(). */
-[[nodiscard]] int seal_cached_tag(struct seal_reader *r, uint64_t block,
-                                  uint8_t ret_tag[static SEALED_TAG_SIZE]);
+/* Tags of `count` blocks (at least one) from `block` on whose tag page is cached, without any
+ * cryptography: how many, up to the end of that page; -EAGAIN when it is not cached. Callers
+ * serialise, as for seal_read_tag(). */
+[[nodiscard]] int seal_cached_tags(struct seal_reader *r, uint64_t block, uint32_t count,
+                                   uint8_t (*ret)[SEALED_TAG_SIZE]);
 
 /* Opens a block in place whose ciphertext the caller copied in already. Changes nothing in the
  * reader, so any number of threads may. -EBADMSG when it was changed: `data` is then zeros. */

@@ -49,6 +49,20 @@ static void test_ct_equal_and_wipe(void **state)
         assert_true(ct_is_zero(b, sizeof(b)));
     }
     assert_true(ct_equal(a, b, 0));
+    for (size_t at = 1; at < 9;
+         at++) { /* from any address, of any size: what lies around does not count */
+        for (size_t size = 0; at + size < sizeof(a); size++) {
+            b[at - 1] = 1;
+            b[at + size] = 1;
+            assert_true(ct_equal(a + at, b + at, size));
+            for (size_t i = at; i < at + size; i++) {
+                b[i] = 1;
+                assert_false(ct_equal(a + at, b + at, size));
+                b[i] = 0;
+            }
+            ct_wipe(b, sizeof(b));
+        }
+    }
 }
 
 int main(void)

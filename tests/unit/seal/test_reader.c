@@ -355,6 +355,33 @@ static void test_reader_misuse_is_refused(void **state)
     free(f.data);
 }
 
+static void test_reader_cached_tags_end_with_their_page(void **state)
+{
+    struct seal_page pages[SEAL_PAGES_MIN] = {0};
+    struct memory_file f;
+    struct seal_reader r;
+    uint8_t root[32];
+    uint8_t want[16];
+    uint8_t got[300][16];
+
+    make_image(300, key_a, 1, &f, root);
+    assert_int_equal(seal_open(&r, memory_read, &f, f.size, key_a, root, pages, SEAL_PAGES_MIN), 0);
+    assert_int_equal(seal_cached_tags(&r, 0, 1, got), -EAGAIN);
+    assert_int_equal(seal_read_tag(&r, 5, want), 0);
+    assert_int_equal(seal_cached_tags(&r, 0, 300, got), 256);
+    assert_memory_equal(got[5], want, 16);
+    assert_int_equal(seal_cached_tags(&r, 250, 10, got), 6);
+    assert_int_equal(seal_cached_tags(&r, 256, 1, got), -EAGAIN);
+    assert_int_equal(seal_read_tag(&r, 299, want), 0);
+    assert_int_equal(seal_cached_tags(&r, 256, 44, got), 44);
+    assert_memory_equal(got[43], want, 16);
+    assert_int_equal(seal_cached_tags(&r, 256, 45, got), -EINVAL);
+    assert_int_equal(seal_cached_tags(&r, 300, 1, got), -EINVAL);
+    assert_int_equal(seal_cached_tags(&r, UINT64_MAX, 2, got), -EINVAL);
+    seal_close(&r);
+    free(f.data);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -367,6 +394,7 @@ int main(void)
         cmocka_unit_test(test_reader_file_changing_later_never_yields_wrong_data),
         cmocka_unit_test(test_reader_each_failing_read_is_reported),
         cmocka_unit_test(test_reader_misuse_is_refused),
+        cmocka_unit_test(test_reader_cached_tags_end_with_their_page),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

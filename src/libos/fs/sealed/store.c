@@ -150,21 +150,23 @@ static int get_tags(struct sealed_store *s, uint64_t block, uint32_t count,
     int r = 0;
 
     mutex_lock(&s->tag_lock);
-    for (; n < count; n++) {
-        r = seal_cached_tag(&s->reader, block + n, ret[n]);
+    while (n < count) {
+        r = seal_cached_tags(&s->reader, block + n, count - n, &ret[n]);
         if (r == -EAGAIN) {
-            if (n > 0 && (block + n) % SEALED_TAGS_PER_PAGE == 0) {
+            if (n > 0) {
                 break; /* readahead ends with the tag page at hand */
             }
             simd_begin(&simd);
-            r = seal_read_tag(&s->reader, block + n, ret[n]);
+            r = seal_read_tag(&s->reader, block, ret[0]);
             simd_end(&simd);
+            r = r < 0 ? r : 1;
         }
         if (r < 0) {
             fault = s->reader.fault;
             fault_at = s->reader.fault_at;
             break;
         }
+        n += (uint32_t)r;
     }
     mutex_unlock(&s->tag_lock);
     if (n > 0) {
