@@ -5,8 +5,8 @@
  * Blocks out of a hostile file. What the host may do: change, cut or swap the file at any moment.
  * So every page and block is copied into enclave memory first, and what is there is judged; GCM
  * reads its input twice, which untrusted memory must never be given to. A file that was cut short
- * faults when it is read: sealed_raw_copy() ends then, the cipher could not. The copy is a quarter
- * of a first read's time; new memory for the block is more (docs/benchmarks.md).
+ * faults when it is read: sealed_raw_copy() ends then, the cipher could not. Copying and opening
+ * take turns in batches that the first-level cache holds (docs/benchmarks.md has the figures).
  */
 
 #include "core/ct.h"
