@@ -102,6 +102,7 @@ struct thread_page {
     uint8_t *ssa;   /* SSA[0] */
     uint64_t tcs;
     uint64_t aex_count;
+    uint64_t interruptions; /* AEXs, and kicks that met it outside; proc/membarrier.c reads it */
     uint32_t park_seq;     /* trusted twin of *park */
     uint64_t held_signals; /* taken from the block, to be looked at as soon as that is allowed */
     struct list free_node; /* proc/slots.c */
@@ -151,11 +152,12 @@ static inline struct thread_page *thread_page(void)
 
 /* A host signal that came while this thread was outside could not interrupt it: whoever comes back
  * in looks, so that it is taken on the way to the application. */
-static inline void thread_page_note_signals(const struct thread_page *tp)
+static inline void thread_page_note_signals(struct thread_page *tp)
 {
     if (tp->block != NULL && __atomic_load_n(&tp->block->signals, __ATOMIC_RELAXED) != 0 &&
         tp->current != NULL) {
-        (void)__atomic_or_fetch(&tp->current->work, WORK_SIGNAL, __ATOMIC_RELEASE);
+        (void)__atomic_or_fetch(&tp->current->work, WORK_SIGNAL, __ATOMIC_SEQ_CST);
+        __atomic_store_n(&tp->interruptions, tp->interruptions + 1, __ATOMIC_RELEASE);
     }
 }
 

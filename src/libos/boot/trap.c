@@ -108,6 +108,7 @@ void trap_first_stage(uint64_t entry, uint64_t block)
     const uint32_t info = g->exitinfo;
 
     tp->aex_count++;
+    __atomic_store_n(&tp->interruptions, tp->interruptions + 1, __ATOMIC_RELEASE);
     leave(block, EXIT_RESUME);
     if (tp->state != TP_STATE_RUNNING) {
         return;

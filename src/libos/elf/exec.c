@@ -22,6 +22,7 @@
 #include "libos/mm/mm.h"
 #include "libos/mm/user.h"
 #include "libos/proc/family_process.h"
+#include "libos/proc/membarrier.h"
 #include "libos/proc/process.h"
 #include "libos/proc/process_init.h"
 #include "libos/proc/vfork.h"
@@ -515,6 +516,7 @@ static void forget_old_image(void)
     t->robust_list_size = 0;
     t->tid = t->process->pid;
     rewrite_reset();
+    membarrier_forget();
     vdso_forget();
     mm_clear();
 }

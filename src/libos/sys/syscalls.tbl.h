@@ -344,7 +344,7 @@ X(320, kexec_file_load, "ddusx", SYS_REFUSE, "EPERM: needs a privilege no enclav
 X(321, bpf, "ipu", SYS_REFUSE, "EPERM: a service of a kernel the enclave does not trust")
 X(322, execveat, "dsppx", SYS_FULL, "")
 X(323, userfaultfd, "x", SYS_REFUSE, "EPERM: a service of a kernel the enclave does not trust")
-X(324, membarrier, "ixi", SYS_REFUSE, "ENOSYS: it would take an exit for every thread; callers fall back to fences")
+X(324, membarrier, "ixi", SYS_PART, "private expedited, also for the instruction stream; nothing for other processes or restartable sequences")
 X(325, mlock2, "xux", SYS_FULL, "")
 X(326, copy_file_range, "dpdpux", SYS_FULL, "")
 X(327, preadv2, "dpuuux", SYS_PART, "RWF_HIPRI and RWF_NOWAIT are hints")
