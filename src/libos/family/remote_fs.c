@@ -81,24 +81,11 @@ static struct rinode **bucket_of(uint32_t handle)
     return &g_table[handle % BUCKETS];
 }
 
-bool rinode_try_get(struct rinode *r)
-{
-    uint32_t n = __atomic_load_n(&r->inode.refs.count, __ATOMIC_RELAXED);
-
-    while (n != 0) {
-        if (__atomic_compare_exchange_n(&r->inode.refs.count, &n, n + 1, false, __ATOMIC_ACQ_REL,
-                                        __ATOMIC_RELAXED)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Under the table's lock: the living inode of a handle, with a reference, or NULL. */
 static struct rinode *find(uint32_t handle)
 {
     for (struct rinode *r = *bucket_of(handle); r != NULL; r = r->next) {
-        if (r->handle == handle && rinode_try_get(r)) {
+        if (r->handle == handle && ref_try_get(&r->inode.refs)) {
             return r;
         }
     }

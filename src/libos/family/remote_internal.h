@@ -36,8 +36,6 @@ static inline bool rinode_untouched(const struct rinode *r)
 /* ---- remote_fs.c ---- */
 
 struct rinode *rinode_alloc(struct superblock *sb, uint64_t ino, const struct inode_new *what);
-/* A reference, unless the last one went already. */
-bool rinode_try_get(struct rinode *r);
 /* Asks the owner for the attributes and takes them over. */
 [[nodiscard]] int rinode_refresh(struct rinode *r);
 /* A name's inode at the owner's: its attributes with a grant. */

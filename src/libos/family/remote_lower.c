@@ -148,7 +148,7 @@ void lower_attach(struct rinode *r, struct rinode *dir, const struct qstr *name,
 static struct rinode *find(const struct superblock *sb, const struct inode *lower)
 {
     for (struct rinode *r = g_lower[bucket_of(lower->ino)]; r != NULL; r = r->lower_next) {
-        if (r->lower == lower && r->inode.sb == sb && rinode_try_get(r)) {
+        if (r->lower == lower && r->inode.sb == sb && ref_try_get(&r->inode.refs)) {
             return r;
         }
     }

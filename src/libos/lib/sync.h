@@ -43,6 +43,21 @@ static inline void ref_get(struct refcount *r)
     (void)__atomic_add_fetch(&r->count, 1, __ATOMIC_RELAXED);
 }
 
+/* For who finds an object in a table that counts none: false when the last reference went already,
+ * and the object is on its way out. */
+static inline bool ref_try_get(struct refcount *r)
+{
+    uint32_t n = __atomic_load_n(&r->count, __ATOMIC_RELAXED);
+
+    while (n != 0) {
+        if (__atomic_compare_exchange_n(&r->count, &n, n + 1, false, __ATOMIC_ACQ_REL,
+                                        __ATOMIC_RELAXED)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static inline bool ref_put(struct refcount *r)
 {
     return __atomic_sub_fetch(&r->count, 1, __ATOMIC_ACQ_REL) == 0;

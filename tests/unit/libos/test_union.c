@@ -226,6 +226,47 @@ static void test_an_overlay_above_it_keeps_changes_to_itself(void **state)
     assert_int_equal(access(path, R_OK), 0);
 }
 
+/* The last reference of an inode goes while another thread looks its name up: that one gets an
+ * inode of its own, not one that is on its way out. Leaves what it made to `dir`. */
+static void dies_while_looked_up(struct inode *dir, const char *name)
+{
+    const struct qstr q = qstr_make(name, strlen(name));
+    struct inode *dying = NULL;
+    struct inode *found = NULL;
+
+    ns_lock();
+    assert_int_equal(dir->ops->lookup(dir, &q, &dying), 0);
+    assert_true(ref_put(&dying->refs)); /* inode_put, before it comes to evict() */
+    assert_int_equal(dir->ops->lookup(dir, &q, &found), 0);
+    assert_ptr_not_equal(found, dying);
+    dying->ops->evict(dying);
+    assert_int_equal(found->refs.count, 1);
+    dying = NULL;
+    assert_int_equal(dir->ops->lookup(dir, &q, &dying), 0);
+    assert_ptr_equal(dying, found); /* the new one is the one that is known */
+    ns_unlock();
+    inode_put(dying);
+    inode_put(found);
+}
+
+static void test_inodes_that_die_while_they_are_looked_up(void **state)
+{
+    struct superblock *above = NULL;
+    struct superblock *below = NULL;
+    struct superblock *both = NULL;
+    struct superblock *top = NULL;
+    const int fd = (int)syscall(SYS_openat, -100, g_host, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+
+    assert_int_equal(memfs_create(&(struct memfs_options){.mode = 0755}, &above), 0);
+    assert_int_equal(hostfs_create(fd, false, &below), 0);
+    dies_while_looked_up(below->root, "only");
+    assert_int_equal(union_create(above, below, &both), 0);
+    dies_while_looked_up(both->root, "only");
+    assert_int_equal(overlay_create(both, &top), 0);
+    dies_while_looked_up(top->root, "only");
+    super_free(top);
+}
+
 /* What cannot be had is an error, nothing is lost or used twice, and it works afterwards. */
 static void test_allocations_that_fail(void **state)
 {
@@ -306,6 +347,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_above_wins_and_names_are_those_of_both, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_an_overlay_above_it_keeps_changes_to_itself, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_inodes_that_die_while_they_are_looked_up, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_allocations_that_fail, setup, teardown),
         cmocka_unit_test_setup_teardown(test_injected_files, setup, teardown),

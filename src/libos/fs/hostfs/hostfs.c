@@ -150,8 +150,9 @@ static int inode_for(struct hostfs_inode *dir, const struct qstr *name, const st
     struct hostfs_super *s = hostfs_super_of(&dir->inode);
     struct hostfs_inode *h = *bucket_of(s, st->dev, st->ino);
 
-    while (h != NULL && (h->host_dev != st->dev || h->host_ino != st->ino ||
-                         ((h->inode.mode ^ st->mode) & S_IFMT) != 0)) {
+    while (h != NULL &&
+           (h->host_dev != st->dev || h->host_ino != st->ino ||
+            ((h->inode.mode ^ st->mode) & S_IFMT) != 0 || !ref_try_get(&h->inode.refs))) {
         h = h->next;
     }
     if (h == NULL) {
@@ -166,7 +167,7 @@ static int inode_for(struct hostfs_inode *dir, const struct qstr *name, const st
     if (s->writable) {
         hostfs_take_stat(h, st);
     }
-    *ret = inode_get(&h->inode);
+    *ret = &h->inode;
     return 0;
 }
 

@@ -40,11 +40,11 @@ static int wrap(struct ovl_super *s, struct inode *lower, struct inode **ret)
     struct ovl_inode *o = *bucket_of(s, lower);
     struct kstat st;
 
-    while (o != NULL && o->lower != lower) {
+    while (o != NULL && (o->lower != lower || !ref_try_get(&o->inode.refs))) {
         o = o->next;
     }
     if (o != NULL) {
-        *ret = inode_get(&o->inode);
+        *ret = &o->inode;
         return 0;
     }
     int r = inode_getattr(lower, &st);

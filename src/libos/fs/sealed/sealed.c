@@ -50,20 +50,6 @@ static struct sealed_inode **bucket_of(struct sealed_super *s, uint64_t nid)
     return &s->bucket[(nid * 0x9e3779b97f4a7c15ull >> 40) % SEALED_INODE_BUCKETS];
 }
 
-/* A reference unless the last one went already. */
-static bool try_get(struct inode *inode)
-{
-    uint32_t n = __atomic_load_n(&inode->refs.count, __ATOMIC_RELAXED);
-
-    while (n != 0) {
-        if (__atomic_compare_exchange_n(&inode->refs.count, &n, n + 1, false, __ATOMIC_ACQ_REL,
-                                        __ATOMIC_RELAXED)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void take_attributes(struct sealed_inode *si)
 {
     const struct erofs_inode *e = &si->e;
@@ -86,7 +72,7 @@ static int inode_for(struct sealed_super *s, uint64_t nid, struct inode **ret)
     struct erofs_inode e = {.nid = nid};
     int r;
 
-    while (si != NULL && (si->e.nid != nid || !try_get(&si->inode))) {
+    while (si != NULL && (si->e.nid != nid || !ref_try_get(&si->inode.refs))) {
         si = si->next;
     }
     if (si != NULL) {

@@ -61,11 +61,11 @@ static int pair(struct union_super *s, struct inode *above, struct inode *below,
     struct union_inode *u = *bucket_of(s, key);
     struct kstat st;
 
-    while (u != NULL && (u->above != above || u->below != below)) {
+    while (u != NULL && (u->above != above || u->below != below || !ref_try_get(&u->inode.refs))) {
         u = u->next;
     }
     if (u != NULL) {
-        *ret = inode_get(&u->inode);
+        *ret = &u->inode;
         return 0;
     }
     int r = inode_getattr(key, &st);
