@@ -279,27 +279,49 @@ static int close_path(const struct conversion *c, struct partial *p, const char 
     return r;
 }
 
-static int seal_program(struct conversion *c, struct partial *p, const char *word,
-                        struct error **err)
+/* A program, what runs it and what both load. Gives the program that a script has env look for. */
+static int seal_one(struct conversion *c, struct partial *p, const char *word,
+                    char **ret_behind_env, struct error **err)
 {
     const struct closure_options o = {
         .program = c->program,
         .library_path = variable_of(c, "LD_LIBRARY_PATH"),
         .preload = variable_of(c, "LD_PRELOAD"),
     };
-    _cleanup_free_ char *behind_env = NULL;
     int r;
 
     p->marking = true;
     r = find(c, &p->fs, word, err);
     p->marking = false;
     r = r < 0 ? r : closure_seal(p, &o, err);
-    r = r < 0 ? r : env_program(&p->fs, &c->program->file, &behind_env, err);
-    if (r == 0 && behind_env != NULL && strcmp(behind_env, word) != 0) {
-        r = close_path(c, p, behind_env, err);
-        r = r < 0 ? r : seal_program(c, p, behind_env, err); /* no script: nothing behind it */
+    return r < 0 ? r : env_program(&p->fs, &c->program->file, ret_behind_env, err);
+}
+
+static int seal_program(struct conversion *c, struct partial *p, const char *first,
+                        struct error **err)
+{
+    _cleanup_free_ char *word = strdup(first);
+
+    if (word == NULL) {
+        return error_set_errno(err, ENOMEM, "looking for the program");
     }
-    return r;
+    for (unsigned scripts = 0; scripts <= PROGRAM_SHEBANGS_MAX; scripts++) {
+        _cleanup_free_ char *behind = NULL;
+        int r = seal_one(c, p, word, &behind, err);
+
+        if (r < 0 || behind == NULL || strcmp(behind, word) == 0) {
+            return r;
+        }
+        r = close_path(c, p, behind, err);
+        if (r < 0) {
+            return r;
+        }
+        free(word);
+        word = TAKE_PTR(behind);
+    }
+    return error_set(err, ENOEXEC,
+                     "%.300s in the image is a script of scripts behind env, nested deeper than %u",
+                     first, PROGRAM_SHEBANGS_MAX);
 }
 
 /* What the command names and the seal does not have is the host's: worth a word. */

@@ -10,7 +10,7 @@ import subprocess
 import tarfile
 import unittest
 
-from convert_util import NACRE, Bundle, ConvertCase, busybox, run, sealing_key
+from convert_util import NACRE, Bundle, ConvertCase, busybox, run, sealing_key, small_layer
 from oci_build import Layer
 
 
@@ -208,6 +208,25 @@ class Partial(ConvertCase):
             self.assertEqual((code, out), (1, ""), err)
             self.assertIn(text, err)
             self.assertFalse(os.path.exists(self.path("out")))
+
+    def test_scripts_behind_env_are_followed_and_never_in_circles(self):
+        layer = small_layer().dir("usr").dir("usr/bin").hardlink("usr/bin/env", "bin/busybox")
+        for name, behind in (("first", "second"), ("second", "sh"), ("round", "about"), ("about", "round")):
+            layer.add("bin/" + name, data=b"#!/usr/bin/env %s\n" % behind.encode(), mode=0o755)
+        source = self.source([layer.bytes()], config={"Env": ["PATH=/bin"]})
+        code, out, err = self.convert("--from", source, "--command", "round", "--dir", "/app")
+        self.assertEqual((code, out), (1, ""), err)
+        self.assertIn("/bin/round in the image is a script of scripts behind env, nested deeper than 4", err)
+        self.assertFalse(os.path.exists(self.path("out")))
+        self.convert_ok("--from", source, "--command", "first", "--dir", "/app")
+        with open(self.path("key"), "w", encoding="ascii") as f:
+            f.write(sealing_key(self.read("session.yml")))
+        code, _, err = run(NACRE, "unseal", "--key", self.path("key"), "--out", self.path("tree"),
+                           self.bundle().files["rootfs.nseal"])
+        self.assertEqual(code, 0, err)
+        for name in ("first", "second", "sh", "busybox"):
+            self.assertTrue(os.path.lexists(self.path("tree", "bin", name)), name)
+        self.assertFalse(os.path.lexists(self.path("tree", "bin", "round")))
 
 
 if __name__ == "__main__":
