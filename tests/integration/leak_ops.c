@@ -108,6 +108,56 @@ static void map_one(unsigned long i)
     check(munmap(p, size), "munmap");
 }
 
+/* A library that comes and goes: code of a file, with a system call in it that is rewritten. */
+static void code_one(unsigned long i)
+{
+    static const unsigned char stub[] = {
+        0x0f, 0x1f, 0x40, 0x00, 0x0f, 0x1f, 0x40, 0x00, 0x0f, 0x1f, 0x40, 0x00, /* nops */
+        0xf3, 0x0f, 0x1e, 0xfa,                                                 /* endbr64 */
+        0xb8, 0x27, 0x00, 0x00, 0x00, 0x0f, 0x05, 0xc3,                         /* getpid */
+    };
+    static int fd = -1;
+    int (*function)(void);
+    char *p;
+
+    if (fd < 0) {
+        fd = memfd_create("code", MFD_CLOEXEC);
+        check(fd, "memfd_create");
+        if (write(fd, stub, sizeof(stub)) != (ssize_t)sizeof(stub)) {
+            fail("writing code");
+        }
+    }
+    p = mmap((void *)(0x200000000 + (i % 977) * 65536), 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE,
+             fd, 0);
+    if (p == MAP_FAILED) {
+        fail("mapping code");
+    }
+    *(void **)&function = p;
+    for (int n = 0; n < 3; n++) {
+        if (function() != getpid()) {
+            fail("calling code");
+        }
+    }
+    check(munmap(p, 4096), "munmap");
+}
+
+static void *stay(void *arg)
+{
+    (void)pause();
+    return arg;
+}
+
+/* The same while another thread is there. */
+static void code_beside_one(unsigned long i)
+{
+    pthread_t t;
+
+    if (i == 0) {
+        check(-pthread_create(&t, NULL, stay, NULL), "pthread_create");
+    }
+    code_one(i);
+}
+
 /* Gives nothing back: shows that what is not given back is seen. */
 static void keep_one(unsigned long i)
 {
@@ -126,8 +176,13 @@ int main(int argc, char **argv)
         const char *name;
         void (*one)(unsigned long i);
     } works[] = {
-        {"opens", open_one}, {"threads", thread_one}, {"sockets", socket_one},
-        {"maps", map_one},   {"keep", keep_one},
+        {"opens", open_one},
+        {"threads", thread_one},
+        {"sockets", socket_one},
+        {"maps", map_one},
+        {"keep", keep_one},
+        {"code", code_one},
+        {"code-beside", code_beside_one},
     };
 
     for (size_t w = 0; (argc == 3 || argc == 4) && w < sizeof(works) / sizeof(works[0]); w++) {

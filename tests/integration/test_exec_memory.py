@@ -80,6 +80,10 @@ class Memory(unittest.TestCase):
     def test_mappings_hold_nothing(self):
         self.steady("maps", 20000)
 
+    def test_code_that_comes_and_goes_holds_nothing(self):
+        self.steady("code", 20000)
+        self.steady("code-beside", 20000)
+
     def test_what_is_kept_is_seen(self):
         """Descriptors are closed before the counts are taken, so it is the peak that shows them."""
         few, many = Held(LEAK_OPS, "keep", "20"), Held(LEAK_OPS, "keep", "200")

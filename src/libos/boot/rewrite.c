@@ -32,7 +32,10 @@
  *    fetched before: it would have to stall for that long without an interrupt.
  *
  * Only private file mappings and the vDSO are rewritten: generated code belongs to its generator.
- * Trampolines are never reused: a thread may sleep in a call that will return to one.
+ * A trampoline whose site is gone stays as long as other threads may sleep in a call that will
+ * return to it, or stand in it: until the process has one thread again, which makes a system call
+ * just then. Until then it serves the same site again, should that come back (a library that is
+ * loaded and unloaded over and over mostly lands where it was).
  *
  * Lock: the memory map's mutex for every change; readers on the trap path take g_lock, a spinlock
  * inside of it, for the table alone.
@@ -74,6 +77,7 @@ struct site {
     uint32_t number;     /* SITE_MOV: the immediate */
     uint8_t kind;
     uint8_t state;
+    bool forgotten;  /* its original is gone; only in its chunk */
     uint8_t moved;   /* bytes */
     uint8_t copy_at; /* offset of the moved instruction in the trampoline */
     uint8_t jump[5]; /* the bytes to be written */
@@ -94,6 +98,7 @@ static uint64_t g_highest;
 static struct chunk *g_chunks;
 static uint64_t g_patched;
 static uint64_t g_left;
+static size_t g_forgotten; /* sites that are; the memory map's mutex */
 
 void rewrite_init(bool enabled)
 {
@@ -143,6 +148,58 @@ static bool in_original(const struct site *s, uint64_t start, uint64_t end)
     return s->address + 16 > start && s->address < end + 8;
 }
 
+static bool alone(void)
+{
+    return __atomic_load_n(&process_first()->thread_count, __ATOMIC_RELAXED) == 1;
+}
+
+static bool in_trampoline(const struct site *s, uint64_t rip)
+{
+    return rip >= s->trampoline && rip < s->trampoline + TRAMPOLINE_MAX;
+}
+
+/* Takes *at, which is forgotten, out of its chunk. */
+static struct site *unlink_forgotten(struct site **at)
+{
+    struct site *s = *at;
+
+    *at = s->chunk_next;
+    s->chunk_next = NULL;
+    g_forgotten--;
+    return s;
+}
+
+static void give_back(struct chunk *c, const struct site *s)
+{
+    const uint64_t offset = s->trampoline - c->address;
+
+    for (uint64_t u = offset / UNIT; u <= (offset + TRAMPOLINE_MAX - 1) / UNIT; u++) {
+        c->used[u / 64] &= ~(1ull << (u % 64));
+    }
+}
+
+/* Frees the trampolines of forgotten sites if nobody can be in one: there is one thread, it is in a
+ * system call of its own (not one of a vfork child, whose parent waits on the same thread), and it
+ * does not return there. */
+static void reclaim(void)
+{
+    const struct thread *t = thread_current();
+
+    if (g_forgotten == 0 || !alone() || t->vfork != NULL || t->context == NULL) {
+        return;
+    }
+    for (struct chunk *c = g_chunks; c != NULL; c = c->next) {
+        for (struct site **at = &c->sites; *at != NULL;) {
+            if (!(*at)->forgotten || in_trampoline(*at, t->context->rip)) {
+                at = &(*at)->chunk_next;
+                continue;
+            }
+            give_back(c, *at);
+            kfree(unlink_forgotten(at));
+        }
+    }
+}
+
 void rewrite_forget(uint64_t start, uint64_t end)
 {
     spin_lock(&g_lock);
@@ -161,13 +218,16 @@ void rewrite_forget(uint64_t start, uint64_t end)
             }
             *at = s->next;
             s->next = NULL;
-            /* A trampoline stays, for those who sleep above it, and so does what it says. */
             if (s->kind == SITE_REFUSED) {
                 kfree(s);
+            } else {
+                s->forgotten = true;
+                g_forgotten++;
             }
         }
     }
     spin_unlock(&g_lock);
+    reclaim();
 }
 
 void rewrite_reset(void)
@@ -197,6 +257,7 @@ void rewrite_reset(void)
         c = next;
     }
     g_chunks = NULL;
+    g_forgotten = 0;
     g_lowest = UINT64_MAX;
     g_highest = 0;
 }
@@ -424,6 +485,32 @@ static int write_trampoline(struct site *s, const uint8_t *original)
     return make_writable(s->trampoline, s->trampoline + c.size, PAGE_R | PAGE_X);
 }
 
+/* The trampoline this very site had before it was forgotten: it says the same, so a thread that is
+ * still in it does not notice. */
+static bool take_old(struct site *s, const uint8_t *original, struct chunk **ret)
+{
+    for (struct chunk *c = g_chunks; g_forgotten != 0 && c != NULL; c = c->next) {
+        for (struct site **at = &c->sites; *at != NULL; at = &(*at)->chunk_next) {
+            const struct site *o = *at;
+            struct code code;
+
+            if (!o->forgotten || o->address != s->address || o->kind != s->kind ||
+                o->moved != s->moved) {
+                continue;
+            }
+            s->trampoline = o->trampoline;
+            assemble(s, original, &code);
+            if (__builtin_memcmp((const void *)s->trampoline, code.bytes, code.size) == 0) {
+                kfree(unlink_forgotten(at));
+                *ret = c;
+                return true;
+            }
+        }
+    }
+    s->trampoline = 0;
+    return false;
+}
+
 /* ---- steps ---- */
 
 static uint64_t jump_at(const struct site *s)
@@ -476,11 +563,6 @@ static void store_word(struct site *s)
     __atomic_store_n(word, v, __ATOMIC_SEQ_CST);
     s->state = SITE_DONE;
     __atomic_add_fetch(&g_patched, 1, __ATOMIC_RELAXED);
-}
-
-static bool alone(void)
-{
-    return __atomic_load_n(&process_first()->thread_count, __ATOMIC_RELAXED) == 1;
 }
 
 static void advance(struct site *s, const struct vma *v)
@@ -543,9 +625,11 @@ static bool plan(struct site *s, uint64_t number, const struct vma *v)
     s->moved = shape.moved;
     s->number = (uint32_t)number;
     jump_end = jump_at(s) + 5;
-    s->trampoline = take_trampoline(s, jump_end, v->start, &chunk);
-    if (s->trampoline == 0 || write_trampoline(s, code) < 0) {
-        return false;
+    if (!take_old(s, code, &chunk)) {
+        s->trampoline = take_trampoline(s, jump_end, v->start, &chunk);
+        if (s->trampoline == 0 || write_trampoline(s, code) < 0) {
+            return false;
+        }
     }
     s->chunk_next = chunk->sites;
     chunk->sites = s;
@@ -672,7 +756,7 @@ uint64_t rewrite_original_rip(uint64_t rip)
     if (v != NULL && v->start <= rip && (v->flags & VMA_INTERNAL) != 0) {
         for (const struct chunk *c = g_chunks; c != NULL; c = c->next) {
             for (const struct site *s = c->sites; s != NULL; s = s->chunk_next) {
-                if (rip >= s->trampoline && rip < s->trampoline + TRAMPOLINE_MAX) {
+                if (in_trampoline(s, rip)) {
                     original = original_of(s, rip);
                 }
             }
