@@ -83,7 +83,8 @@ static void prepare(struct thread_page *tp, const void *arg)
 static int start(void (*run)(void *arg), void *arg, bool late)
 {
     struct thread *t;
-    int r = thread_alloc(process_current(), 0, &t);
+    /* Not the caller's, which may be a child of vfork: that ends before the thread does. */
+    int r = thread_alloc(process_first(), 0, &t);
 
     if (r < 0) {
         return r;
