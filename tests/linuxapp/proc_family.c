@@ -122,6 +122,33 @@ static int listed(pid_t pid)
     return found;
 }
 
+/* Its own name as a child of vfork's program sees it: nobody has asked for a process before. */
+static void parent_of_a_vfork(void)
+{
+    char self[32];
+    int st;
+
+    snprintf(self, sizeof(self), "/proc/%d/comm", getpid());
+    const pid_t pid = vfork();
+
+    if (pid == 0) {
+        execlp("cat", "cat", self, NULL);
+        _exit(90);
+    }
+    waitpid(pid, &st, 0);
+    scratch();
+    make("script-name", "#!/bin/sh\nread name < /proc/$$/comm; echo $name; cat /proc/$$/comm\n");
+    chmod("script-name", 0755);
+    const pid_t script = fork();
+
+    if (script == 0) {
+        execl("./script-name", "another", NULL);
+        _exit(89);
+    }
+    waitpid(script, &st, 0);
+    printf("script: %d\n", WEXITSTATUS(st));
+}
+
 int main(void)
 {
     siginfo_t info;
@@ -129,6 +156,8 @@ int main(void)
     char text[64] = "";
     int st;
 
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    parent_of_a_vfork();
     pid_t pid = fork();
 
     if (pid == 0) {

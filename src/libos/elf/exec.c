@@ -372,10 +372,10 @@ static void set_names(struct program *p)
     struct process *proc = process_current();
     struct file *old = proc->exe_file;
     char *buf = kmalloc(PATH_MAX);
-    const char *base = p->path;
+    const char *base = p->execfn; /* of a script: its own, not its interpreter's */
     char *text = NULL;
 
-    for (const char *s = p->path; *s != '\0'; s++) {
+    for (const char *s = p->execfn; *s != '\0'; s++) {
         if (*s == '/') {
             base = s + 1;
         }
@@ -528,7 +528,7 @@ static void tell_family(void)
 
     if (family_role() != FAMILY_ALONE) {
         (void)!family_process_set(p->pid, PIDS_EXECUTED, 1);
-        family_process_show();
+        family_process_show(p);
     }
 }
 

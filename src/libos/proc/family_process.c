@@ -363,9 +363,8 @@ int family_process_set(int32_t pid, enum pids_property what, uint64_t value)
     return (int)ask(FAMILY_OP_process_set, &r, sizeof(r), NULL, 0);
 }
 
-void family_process_show(void)
+void family_process_show(const struct process *p)
 {
-    const struct process *p = process_current();
     struct pids_name n = {.pid = p->pid};
     struct strbuf command = {0};
 

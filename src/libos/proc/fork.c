@@ -193,7 +193,7 @@ static int first_fork(void)
     }
     r = family_become_owner();
     if (r == 0) {
-        family_process_show();
+        family_process_show(process_first());
     }
     return r;
 }
