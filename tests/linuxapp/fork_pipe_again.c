@@ -83,6 +83,52 @@ static int reader(void)
     return 8;
 }
 
+/* A process that is not the first, with a pipe it made: by /dev/fd while both ends are there, from
+ * its child as well, and the end of file when the last writer is gone. */
+static int maker(void)
+{
+    char name[32];
+    char buf[8] = {0};
+    int p[2];
+
+    SHOW(pipe(p));
+    SHOW(write(p[1], "one", 3));
+    (void)snprintf(name, sizeof(name), "/dev/fd/%d", p[0]);
+    int rd = open(name, O_RDONLY);
+
+    OK(rd);
+    (void)snprintf(name, sizeof(name), "/proc/self/fd/%d", p[1]);
+    int wr = open(name, O_WRONLY | O_NONBLOCK);
+
+    OK(wr);
+    SHOW(fcntl(wr, F_GETFL) & (O_ACCMODE | O_NONBLOCK));
+    SHOW(fcntl(p[1], F_GETFL) & (O_ACCMODE | O_NONBLOCK));
+    SHOW(read(rd, buf, 3));
+    puts(buf);
+    close(p[1]);
+    fflush(stdout);
+    if (fork() == 0) {
+        (void)snprintf(name, sizeof(name), "/dev/fd/%d", wr);
+        int deep = open(name, O_WRONLY);
+
+        _exit(write(deep, "two", 3) == 3 ? 5 : 6);
+    }
+    int status = 0;
+
+    wait(&status);
+    SHOW(WEXITSTATUS(status));
+    SHOW(read(p[0], buf, 3));
+    puts(buf);
+    (void)snprintf(name, sizeof(name), "/dev/fd/%d", rd);
+    int again_rd = open(name, O_RDONLY);
+
+    OK(again_rd);
+    close(wr);
+    SHOW(read(again_rd, buf, 3));
+    fflush(stdout);
+    return 10;
+}
+
 static int child(void)
 {
     char buf[8] = {0};
@@ -104,5 +150,6 @@ int main(void)
     end(reader);
     close(g_pipe[0]);
     end(child);
+    end(maker);
     return 0;
 }

@@ -335,6 +335,37 @@ static int64_t serve_file_on_inode(struct family_request *q)
     return r;
 }
 
+/* What /proc/self/fd of a member leads to: the same pipe, an open file of its own. */
+static int64_t serve_file_again(struct family_request *q)
+{
+    _cleanup_file_ struct file *f = NULL;
+    _cleanup_file_ struct file *again = NULL;
+    struct path p = {0};
+    struct wire_file_word w;
+    uint32_t handle;
+    int r = HOME_TAKE_FILE(q, &w, &f);
+
+    if (r < 0) {
+        return r;
+    }
+    if (pipe_of(f) == NULL) {
+        return -EINVAL;
+    }
+    r = dentry_anonymous(inode_get(f->inode), "", &p.dentry);
+    if (r < 0) {
+        inode_put(f->inode);
+        return r;
+    }
+    r = file_open_path(&p, w.word & (uint32_t)(O_ACCMODE | O_NONBLOCK | O_DIRECT), &again);
+    path_put(&p);
+    r = r < 0 ? (int)home_no_wait(r) : home_grant_file(q->member, again, &handle);
+    if (r == 0) {
+        __builtin_memcpy(q->answer, &handle, sizeof(handle));
+        q->answer_size = sizeof(handle);
+    }
+    return r;
+}
+
 static int64_t serve_pipe(struct family_request *q)
 {
     _cleanup_file_ struct file *rd = NULL;
@@ -595,6 +626,7 @@ void home_data_start(void)
     family_serve(FAMILY_OP_file_pipe_size, serve_file_pipe_size);
     family_serve(FAMILY_OP_file_writers, serve_file_writers);
     family_serve(FAMILY_OP_file_on_inode, serve_file_on_inode);
+    family_serve(FAMILY_OP_file_again, serve_file_again);
     family_serve(FAMILY_OP_pipe, serve_pipe);
     family_serve(FAMILY_OP_read, serve_read);
     family_serve(FAMILY_OP_write, serve_write);

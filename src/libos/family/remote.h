@@ -39,6 +39,9 @@ uint32_t remote_file_handle(const struct file *f);
 [[nodiscard]] int remote_pipe(uint32_t flags, struct file **ret_read, struct file **ret_write);
 /* FIFOs: opens the inode at the owner's, waiting as told. */
 [[nodiscard]] int remote_fifo_open(struct inode *inode, struct file *f);
+/* Opens a pipe once more that this process made, by its inode (/proc/self/fd). -ENOENT: it is none
+ * of those. */
+[[nodiscard]] int remote_pipe_again(const struct inode *inode, struct file *f);
 /* F_GETPIPE_SZ (0) and F_SETPIPE_SZ. */
 [[nodiscard]] int64_t remote_pipe_size(const struct file *f, uint64_t size);
 
@@ -46,7 +49,8 @@ uint32_t remote_file_handle(const struct file *f);
 struct remote_wait {
     struct remote_wait *next;
     uint32_t handle;
-    bool timed; /* the owner's answer to poll may say when to look again */
+    bool timed;                /* the owner's answer to poll may say when to look again */
+    const struct inode *inode; /* of a pipe made here; NULL: another file */
     struct waitq waiters;
 };
 void remote_wait_add(struct remote_wait *w, uint32_t handle);

@@ -431,6 +431,44 @@ int remote_fifo_open(struct inode *inode, struct file *f)
     return 0;
 }
 
+static uint32_t handle_of_pipe(const struct inode *inode)
+{
+    uint32_t handle = 0;
+
+    spin_lock(&g_table_lock);
+    for (uint32_t i = 0; i < BUCKETS && handle == 0; i++) {
+        for (const struct remote_wait *w = g_table[i]; w != NULL && handle == 0; w = w->next) {
+            handle = w->inode == inode ? w->handle : 0;
+        }
+    }
+    spin_unlock(&g_table_lock);
+    return handle;
+}
+
+int remote_pipe_again(const struct inode *inode, struct file *f)
+{
+    const struct wire_file_word w = {.handle = handle_of_pipe(inode), .word = f->flags};
+    uint32_t handle = 0;
+    size_t size = 0;
+    int64_t r;
+
+    if (w.handle == 0) {
+        return -ENOENT;
+    }
+    r = remote_ask(FAMILY_OP_file_again, &w, sizeof(w), &handle, sizeof(handle), &size);
+    if (r < 0 || size != sizeof(handle)) {
+        return r < 0 ? (int)r : -EIO;
+    }
+    r = remote_file_turn(f, handle);
+    if (r < 0) {
+        remote_drop(handle);
+        return (int)r;
+    }
+    wait_of(f)->inode = inode; /* and again, by the new one */
+    f->mode |= FILE_STREAM;
+    return 0;
+}
+
 int remote_file_make(uint32_t handle, uint32_t type, uint32_t flags, uint32_t mode,
                      struct file **ret)
 {
@@ -469,6 +507,9 @@ int remote_pipe(uint32_t flags, struct file **ret_read, struct file **ret_write)
                          ret_write);
     if (r < 0) {
         file_put(*ret_read);
+        return (int)r;
     }
-    return (int)r;
+    wait_of(*ret_read)->inode = (*ret_read)->inode;
+    wait_of(*ret_write)->inode = (*ret_write)->inode;
+    return 0;
 }

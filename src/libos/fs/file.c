@@ -2,6 +2,8 @@
 /* Copyright 2026 The nacre authors */
 
 #include "libos/fs/file.h"
+#include "libos/family/remote.h"
+#include "libos/family/rpc.h"
 
 #include <linux/inotify.h>
 #include <linux/memfd.h>
@@ -84,7 +86,9 @@ static int dispatch_open(struct inode *inode, struct file *f)
         return inode->ops->open(inode, f);
     }
     if (S_ISFIFO(inode->mode)) {
-        return fifo_open(inode, f);
+        const int r = family_is_member() ? remote_pipe_again(inode, f) : -ENOENT;
+
+        return r == -ENOENT ? fifo_open(inode, f) : r;
     }
     return S_ISREG(inode->mode) || S_ISDIR(inode->mode) ? 0 : -ENXIO;
 }
