@@ -165,6 +165,61 @@ static void test_channel_largest_message_in_byte_sized_reads(void **state)
     pair_free(p);
 }
 
+/* A message of three frames: what the host does to one of them, it does to the message. */
+static void test_channel_parts_of_a_message_are_in_order_and_complete(void **state)
+{
+    const size_t size = 2 * CHANNEL_PART_SIZE + 100;
+    uint8_t *big = malloc(size);
+    uint8_t *q = NULL;
+    size_t got = 0;
+
+    memset(big, 0x5a, size);
+    for (int what = 0; what < 4; what++) {
+        struct pair *p = pair_make();
+        uint8_t *b = p->a_to_b.bytes;
+
+        assert_int_equal(post(&p->a, big, size), 0);
+        if (what == 0) { /* nothing: it arrives */
+            expect(&p->b, big, size);
+            pair_free(p);
+            continue;
+        }
+        if (what == 1) { /* the second is missing */
+            memmove(b + CHANNEL_FRAME_MAX, b + 2 * CHANNEL_FRAME_MAX,
+                    p->a_to_b.end - 2 * CHANNEL_FRAME_MAX);
+            p->a_to_b.end -= CHANNEL_FRAME_MAX;
+        } else if (what == 2) { /* the first comes twice */
+            memcpy(b + CHANNEL_FRAME_MAX, b, CHANNEL_FRAME_MAX);
+        } else { /* "this is all" */
+            b[4] = 1;
+        }
+        assert_int_equal(take(&p->b, &q, &got), -EBADMSG);
+        assert_int_equal(take(&p->b, &q, &got), -EBADMSG);
+        pair_free(p);
+    }
+    free(big);
+}
+
+/* Memory of the caller's that cannot be read ends a message in the middle: the peer sees none. */
+static void test_channel_message_that_cannot_be_read_is_taken_back(void **state)
+{
+    struct pair *p = pair_make();
+    uint8_t *good = calloc(1, CHANNEL_PART_SIZE + 4096);
+    struct user_iovec v[2] = {{.base = (uintptr_t)good, .size = CHANNEL_PART_SIZE + 4096},
+                              {.base = UINT64_MAX - 4095, .size = 4096}};
+    const struct user_iov iov = {.v = v, .count = 2, .total = v[0].size + v[1].size};
+    struct iter it;
+
+    iter_init_iov(&it, &iov);
+    assert_int_equal(channel_post_iter(&p->a, NULL, 0, &it, iov.total), -EFAULT);
+    assert_int_equal(it.left, iov.total);
+    assert_true(p->a_to_b.end > CHANNEL_FRAME_MAX); /* a part was gone already */
+    assert_int_equal(post(&p->a, "next", 4), 0);
+    expect(&p->b, "next", 4);
+    free(good);
+    pair_free(p);
+}
+
 static void test_channel_full_transport_keeps_the_rest_until_flush(void **state)
 {
     struct pair *p = pair_make();
@@ -424,6 +479,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_channel_messages_arrive_in_order_and_whole),
         cmocka_unit_test(test_channel_largest_message_in_byte_sized_reads),
+        cmocka_unit_test(test_channel_parts_of_a_message_are_in_order_and_complete),
+        cmocka_unit_test(test_channel_message_that_cannot_be_read_is_taken_back),
         cmocka_unit_test(test_channel_full_transport_keeps_the_rest_until_flush),
         cmocka_unit_test(test_channel_peer_that_never_reads_breaks_it),
         cmocka_unit_test(test_channel_farewell_is_told_from_a_cut),

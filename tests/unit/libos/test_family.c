@@ -197,6 +197,29 @@ static void test_family_member_calls_owner(void **state)
     finish();
 }
 
+/* Without memory between the processes all goes over the sockets. */
+static void child_without_memory(const struct family_ticket *t)
+{
+    fake_host_lie_about(HOSTCALL_share_offer);
+    fake_host_lie(0, LIE_EIO);
+    child_pings(t);
+    CHECK(fake_host_calls_of(HOSTCALL_share_offer) == 2);
+}
+
+static void test_family_host_that_has_no_memory_to_share(void **state)
+{
+    struct child c;
+
+    prepare(state);
+    c = fork_child(child_without_memory);
+    (void)give_ticket(&c);
+    family_on_member_gone(on_gone);
+    reap(&c);
+    await(&g_gone, 1);
+    assert_int_equal(g_gone_orderly, 1);
+    finish();
+}
+
 static void test_family_owner_calls_itself(void **state)
 {
     char back[8];
@@ -560,6 +583,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_family_member_calls_owner),
+        cmocka_unit_test(test_family_host_that_has_no_memory_to_share),
         cmocka_unit_test(test_family_owner_calls_itself),
         cmocka_unit_test(test_family_later_blocking_and_cancelled_calls),
         cmocka_unit_test(test_family_threads_of_two_members_at_once),
