@@ -32,7 +32,7 @@ class Reports(unittest.TestCase):
         self.assertEqual(each[0]["pid"], 1)
         self.assertEqual(len({p["pid"] for p in each}), len(each))
         self.assertTrue({"cat", "perl"} <= {p["command"] for p in each}, each)
-        for name in ("exits", "syscall_traps", "page_commits"):
+        for name in ("exits", "page_faults", "syscall_traps", "page_commits"):
             self.assertEqual(family[name], sum(p[name] for p in each), name)
         self.assertEqual(stats["exits"], each[0]["exits"])
         self.assertEqual(stats["exits"], sum(stats["hostcalls"].values()))
@@ -42,6 +42,7 @@ class Reports(unittest.TestCase):
         stats = json.loads(run("--stats", script="exit 7").stderr)
         self.assertNotIn("family", stats)
         self.assertGreater(stats["exits"], 0)
+        self.assertGreater(stats["page_faults"], 0)
 
     def test_names_are_harmless_in_json(self):
         with_quote = r"""perl -e '$0 = "a\"b\\c"; exit 0'; true; exit 7"""

@@ -224,6 +224,7 @@ void exception_from_app(struct cpu_context *ctx)
         int r = mm_fault(address, code, ctx->rsp);
 
         if (r == 0) {
+            trace_count_fault();
             return;
         }
         mapped = r == -EACCES;
@@ -254,6 +255,7 @@ void exception_from_libos(struct cpu_context *ctx)
             continue;
         }
         if (vector == X86_PF && mm_fault(address, code, UINT64_MAX) == 0) {
+            trace_count_fault();
             return;
         }
         ctx->rip = (uint64_t)f + (uint64_t)(int64_t)f->to;
