@@ -103,10 +103,10 @@ struct thread_page {
     uint64_t tcs;
     uint64_t aex_count;
     uint64_t interruptions; /* AEXs, and kicks that met it outside; proc/membarrier.c reads it */
-    uint32_t park_seq;     /* trusted twin of *park */
-    uint64_t held_signals; /* taken from the block, to be looked at as soon as that is allowed */
-    struct list free_node; /* proc/slots.c */
-    uint32_t starts;       /* how often the host was asked to start a thread here */
+    uint32_t park_seq;      /* trusted twin of *park */
+    uint64_t held_signals;  /* taken from the block, to be looked at as soon as that is allowed */
+    struct list free_node;  /* proc/slots.c */
+    uint32_t starts;        /* how often the host was asked to start a thread here */
     uint8_t xsave[TP_XSAVE_SIZE] _aligned_(1024);
 };
 _Static_assert(sizeof(struct thread_page) == NACRE_PAGE_SIZE, "one page");

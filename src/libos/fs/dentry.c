@@ -477,11 +477,6 @@ void dcache_shrink(struct superblock *sb)
     ns_unlock();
 }
 
-size_t dcache_count(void)
-{
-    return g_dcache.count;
-}
-
 void dcache_reset(void)
 {
     dcache_shrink(NULL);

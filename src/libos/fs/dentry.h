@@ -117,7 +117,6 @@ bool dentry_is_ancestor(const struct dentry *d, const struct dentry *of);
 [[nodiscard]] int dentry_anonymous(struct inode *inode, const char *name, struct dentry **ret);
 /* Drops every unused dentry of a file system or, with NULL, of all. */
 void dcache_shrink(struct superblock *sb);
-size_t dcache_count(void);
 
 /* The text of a path as seen from `root`, written to the end of `buf`; *ret points into it. With
  * ` (deleted)` when it was removed. -ENAMETOOLONG; -ENOENT when unreachable and `strict`. */

@@ -105,8 +105,8 @@ struct inode_ops {
     int (*fallocate)(struct inode *inode, int mode, uint64_t offset, uint64_t size);
     int64_t (*seek_data)(struct inode *inode, uint64_t offset, bool hole);
     int (*fsync)(struct inode *inode, bool data_only);
-    /* Memory that processes share: the number of the object (shm/home.h) with this file's pages, and
-     * one attachment of it for `member`. -EOPNOTSUPP (or no operation): mappings are copies. */
+    /* Memory that processes share: the number of the object (shm/home.h) with this file's pages,
+     * and one attachment of it for `member`. -EOPNOTSUPP (or no operation): mappings are copies. */
     int (*share)(struct inode *inode, uint32_t member, uint64_t *ret);
     /* user.* and trusted.*; without these, attributes live in inode->xattrs */
     int64_t (*getxattr)(struct inode *inode, const char *name, void *dst, size_t size);

@@ -29,7 +29,6 @@ int host_close(int fd);
 [[nodiscard]] int64_t host_read(int fd, void *dst, size_t size);
 [[nodiscard]] int64_t host_write(int fd, const void *src, size_t size);
 [[nodiscard]] int64_t host_pread(int fd, void *dst, size_t size, uint64_t offset);
-[[nodiscard]] int64_t host_pwrite(int fd, const void *src, size_t size, uint64_t offset);
 
 /* struct stat of the kernel's x86-64 ABI, every field as the host claims it. */
 struct host_stat {
@@ -63,7 +62,6 @@ int host_fsync(int fd, bool data_only);
 void host_unmap(const void *p, uint64_t size);
 /* For a few known requests with a known argument size (FIONREAD, TIOCGWINSZ, TCGETS …). */
 [[nodiscard]] int64_t host_ioctl(int fd, uint64_t request, void *inout, size_t size);
-[[nodiscard]] int64_t host_fcntl(int fd, int command, uint64_t argument);
 
 /* sockets; addresses are copied both ways, `*size` in: capacity, out: true length (checked) */
 [[nodiscard]] int host_socket(int family, int type, int protocol);
@@ -106,7 +104,6 @@ struct host_arrival {
 
 /* threads, waiting: `word` is this thread's untrusted park word, see boot/ */
 [[nodiscard]] int host_thread_create(uint64_t tcs);
-_noreturn_ void host_thread_exit(void);
 [[nodiscard]] int host_park(uint32_t expected,
                             int64_t timeout_ns); /* -EAGAIN, -EINTR, -ETIMEDOUT */
 void host_unpark(const struct thread *t, uint32_t new_value);

@@ -152,14 +152,6 @@ int64_t host_pread(int fd, void *dst, size_t size, uint64_t offset)
     return whole(host_read_iter, fd, &it, &offset);
 }
 
-int64_t host_pwrite(int fd, const void *src, size_t size, uint64_t offset)
-{
-    struct iter it;
-
-    iter_init_kernel(&it, src, size);
-    return whole(host_write_iter, fd, &it, &offset);
-}
-
 static bool type_known(uint32_t mode)
 {
     uint32_t type = mode & S_IFMT;
@@ -443,14 +435,6 @@ int64_t host_ioctl(int fd, uint64_t request, void *inout, size_t size)
         host_copy_in(inout, b.p, size);
     }
     return r > 0 ? -EIO : r;
-}
-
-int64_t host_fcntl(int fd, int command, uint64_t argument)
-{
-    int64_t r = host_call(HOSTCALL_fcntl, (uint64_t)(int64_t)fd, (uint64_t)(int64_t)command,
-                          argument, 0, 0, 0);
-
-    return r > INT32_MAX ? -EIO : r;
 }
 
 /* struct statfs has no field that could do harm; it is copied once. */

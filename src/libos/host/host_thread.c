@@ -37,13 +37,6 @@ int host_thread_create(uint64_t tcs)
     return host_status(host_call(HOSTCALL_thread_create, tcs, 0, 0, 0, 0, 0));
 }
 
-void host_thread_exit(void)
-{
-    for (;;) {
-        (void)host_call(HOSTCALL_thread_exit, 0, 0, 0, 0, 0, 0);
-    }
-}
-
 /* Whatever error the host makes up, only the three a caller understands come out; a wake that is
  * none is allowed by the contract. */
 int host_park(uint32_t expected, int64_t timeout_ns)

@@ -95,13 +95,13 @@ struct thread {
     uint64_t robust_list;
     size_t robust_list_size;
     struct signal_state *signals;
-    struct cpu_context *context; /* of the system call being served, for signals and clone */
-    uint32_t wake_token;         /* 1: a wake came since the last wait */
-    uint32_t park_state;         /* how it sleeps: 0 awake, 1 futex, 2 poll */
+    struct cpu_context *context;  /* of the system call being served, for signals and clone */
+    uint32_t wake_token;          /* 1: a wake came since the last wait */
+    uint32_t park_state;          /* how it sleeps: 0 awake, 1 futex, 2 poll */
     struct spin spin, look, help; /* looking around for other threads, for other processes, for
                                    * what it can do for them */
-    int32_t host_wake_fd;        /* host eventfd for park_state 2; -1: none yet */
-    void (*service)(void *arg);  /* proc/service.h: a thread of the library OS itself; else NULL */
+    int32_t host_wake_fd;         /* host eventfd for park_state 2; -1: none yet */
+    void (*service)(void *arg);   /* proc/service.h: a thread of the library OS itself; else NULL */
     void *service_arg;
     bool late;           /* a service others depend on until the very last: proc/freeze.h */
     const void *acting;  /* struct ucred_: whom it serves (family/home_sock.c) */

@@ -79,11 +79,6 @@ uint64_t limit_maximum(int resource)
     return __atomic_load_n(&own()->limits[resource].maximum, __ATOMIC_RELAXED);
 }
 
-void limit_set_initial(int resource, uint64_t current, uint64_t maximum)
-{
-    own()->limits[resource] = (struct limit){current, maximum};
-}
-
 /* How many. */
 static uint32_t copy_groups(uint32_t ret[static GROUPS_MAX])
 {

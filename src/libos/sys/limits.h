@@ -31,8 +31,6 @@ extern const struct identity identity_initial;
 
 uint64_t limit_current(int resource); /* RLIMIT_* */
 uint64_t limit_maximum(int resource);
-/* At boot, from the launch parameters. */
-void limit_set_initial(int resource, uint64_t current, uint64_t maximum);
 
 const char *ident_hostname(void);
 void ident_set_hostname(const char *name);

@@ -18,7 +18,6 @@
 [[nodiscard]] int hostfs_create(int root_fd, bool writable, struct superblock **ret);
 /* Bytes of file content kept, over all read-only host file systems. */
 void hostfs_set_cache_max(size_t bytes);
-size_t hostfs_cache_used(void);
 
 /* A descriptor the host gave us (standard streams) as a file. Takes it over. */
 [[nodiscard]] int hoststream_open(int host_fd, uint32_t flags, struct file **ret);

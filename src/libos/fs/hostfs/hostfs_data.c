@@ -40,11 +40,6 @@ void hostfs_set_cache_max(size_t bytes)
     g_cache.max_pages = MAX(bytes / NACRE_PAGE_SIZE, (size_t)CLUSTER_SEQUENTIAL);
 }
 
-size_t hostfs_cache_used(void)
-{
-    return g_cache.pages * NACRE_PAGE_SIZE;
-}
-
 /* ---- host descriptors of read-only files ---- */
 
 void hostfs_fd_drop(struct hostfs_inode *h)
