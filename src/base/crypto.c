@@ -34,16 +34,6 @@ int crypto_random(void *ret, size_t size)
     return 0;
 }
 
-int crypto_sha384(const void *data, size_t size, uint8_t ret[static 48])
-{
-    return EVP_Digest(data, size, ret, NULL, EVP_sha384(), NULL) == 1 ? 0 : -EIO;
-}
-
-int crypto_sha512(const void *data, size_t size, uint8_t ret[static 64])
-{
-    return EVP_Digest(data, size, ret, NULL, EVP_sha512(), NULL) == 1 ? 0 : -EIO;
-}
-
 int crypto_aes128_cmac(const uint8_t key[static 16], const void *data, size_t size,
                        uint8_t ret[static 16])
 {

@@ -26,12 +26,7 @@ static inline void crypto_key_freep(struct evp_pkey_st **key)
 
 [[nodiscard]] int crypto_random(void *ret, size_t size);
 
-#define CRYPTO_SHA384_SIZE 48u
-#define CRYPTO_SHA512_SIZE 64u
-
-/* SHA-256 lives in core/sha256.h. */
-[[nodiscard]] int crypto_sha384(const void *data, size_t size, uint8_t ret[static 48]);
-[[nodiscard]] int crypto_sha512(const void *data, size_t size, uint8_t ret[static 64]);
+/* SHA-256 and SHA-512 live in core/. */
 
 /* AES-128-CMAC (NIST SP 800-38B): SGX's report MAC and key derivation. */
 [[nodiscard]] int crypto_aes128_cmac(const uint8_t key[static 16], const void *data, size_t size,

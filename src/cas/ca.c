@@ -198,14 +198,6 @@ static int cert_to_der(X509 *cert, struct cas_bytes *ret)
     return take_der(&der, i2d_X509(cert, &der), ret);
 }
 
-int ca_public_from_certificate(const struct cas_bytes *der, struct cas_bytes *ret,
-                               struct error **err)
-{
-    _cleanup_(x509_freep) X509 *cert = cert_from_der(der);
-
-    return public_to_der(cert != NULL ? X509_get0_pubkey(cert) : NULL, ret, err);
-}
-
 int ca_certificate_from_pem(const char *pem, size_t size, struct cas_bytes *ret, struct error **err)
 {
     _cleanup_(bio_freep) BIO *bio = size <= PEM_SIZE_MAX ? BIO_new_mem_buf(pem, (int)size) : NULL;

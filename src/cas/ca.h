@@ -28,13 +28,11 @@ void cas_bytes_clear(struct cas_bytes *b);
 [[nodiscard]] int ca_key_from_pem(const char *pem, size_t size, struct cas_bytes *ret,
                                   struct error **err);
 
-/* The SubjectPublicKeyInfo of a private key, of a PEM public key, of a certificate. */
+/* The SubjectPublicKeyInfo of a private key, of a PEM public key. */
 [[nodiscard]] int ca_public_from_key(const struct cas_bytes *key, struct cas_bytes *ret,
                                      struct error **err);
 [[nodiscard]] int ca_public_from_pem(const char *pem, size_t size, struct cas_bytes *ret,
                                      struct error **err);
-[[nodiscard]] int ca_public_from_certificate(const struct cas_bytes *cert, struct cas_bytes *ret,
-                                             struct error **err);
 
 /* Reads exactly one PEM certificate. */
 [[nodiscard]] int ca_certificate_from_pem(const char *pem, size_t size, struct cas_bytes *ret,

@@ -2,8 +2,6 @@
 /* Copyright 2026 The nacre authors */
 #include "policy/arena.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -94,28 +92,6 @@ char *arena_strndup(struct arena *a, const char *s, size_t len)
 
     if (p != NULL) {
         memcpy(p, s, len);
-    }
-    return p;
-}
-
-char *arena_printf(struct arena *a, const char *fmt, ...)
-{
-    va_list ap;
-    int len;
-    char *p;
-
-    va_start(ap, fmt);
-    len = vsnprintf(NULL, 0, fmt, ap);
-    va_end(ap);
-    if (len < 0) {
-        a->failed = true;
-        return NULL;
-    }
-    p = arena_alloc(a, (size_t)len + 1, 1);
-    if (p != NULL) {
-        va_start(ap, fmt);
-        (void)vsnprintf(p, (size_t)len + 1, fmt, ap);
-        va_end(ap);
     }
     return p;
 }

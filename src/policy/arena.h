@@ -28,6 +28,5 @@ void *arena_alloc(struct arena *a, size_t count, size_t size);
 
 /* A NUL-terminated copy. */
 char *arena_strndup(struct arena *a, const char *s, size_t len);
-char *arena_printf(struct arena *a, const char *fmt, ...) _printf_(2, 3);
 
 bool arena_failed(const struct arena *a);

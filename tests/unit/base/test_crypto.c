@@ -26,23 +26,6 @@ static void test_random_differs_and_fills(void **state)
     assert_int_equal(crypto_random(a, 0), 0);
 }
 
-static void test_sha384_and_sha512_match_fips_180_4(void **state)
-{
-    uint8_t want[64];
-    uint8_t got[64];
-
-    unhex(want, 48,
-          "cb00753f45a35e8bb5a03d699ac65007272c32ab0eded1631a8b605a43ff5bed"
-          "8086072ba1e7cc2358baeca134c825a7");
-    assert_int_equal(crypto_sha384("abc", 3, got), 0);
-    assert_memory_equal(got, want, 48);
-    unhex(want, 64,
-          "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a"
-          "2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f");
-    assert_int_equal(crypto_sha512("abc", 3, got), 0);
-    assert_memory_equal(got, want, 64);
-}
-
 /* RFC 4493, section 4: empty, 16, 40 and 64 bytes. */
 static void test_cmac_matches_rfc_4493(void **state)
 {
@@ -296,7 +279,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_random_differs_and_fills),
-        cmocka_unit_test(test_sha384_and_sha512_match_fips_180_4),
         cmocka_unit_test(test_cmac_matches_rfc_4493),
         cmocka_unit_test(test_gcm_round_trip_and_every_flip_is_refused),
         cmocka_unit_test(test_p256_scalar_gives_the_published_point),
