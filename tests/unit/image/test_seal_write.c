@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/kdf.h>
@@ -269,6 +270,78 @@ static void test_seal_write_full_disk_is_a_clean_error(void **state)
     assert_non_null(strstr(error_text(err), g_path));
 }
 
+/* Enough of them that a thread of its own writes. */
+#define MANY 1500u
+
+static int put_many(struct seal_writer *w, struct error **err)
+{
+    static uint8_t blocks[100][4096];
+    int r = 0;
+
+    for (uint64_t at = 0; r == 0 && at < MANY; at += ARRAY_COUNT(blocks)) {
+        for (size_t i = 0; i < ARRAY_COUNT(blocks); i++) {
+            const uint64_t number = at + i;
+
+            memset(blocks[i], (int)(number % 251), sizeof(blocks[i]));
+            memcpy(blocks[i], &number, sizeof(number));
+        }
+        r = seal_writer_put(w, at, blocks[0], ARRAY_COUNT(blocks), err);
+    }
+    return r;
+}
+
+static void test_seal_write_many_blocks_are_written_beside_encrypting(void **state)
+{
+    _cleanup_seal_writer_ struct seal_writer *w = NULL;
+    _cleanup_sealed_file_ struct sealed_file *f = NULL;
+    uint8_t root[32];
+
+    assert_int_equal(seal_writer_new(g_path, MANY, key, salt, &w, NULL), 0);
+    assert_int_equal(put_many(w, NULL), 0);
+    assert_int_equal(seal_writer_wait(w, NULL), 0);
+    assert_int_equal(seal_writer_wait(w, NULL), 0);
+    assert_int_equal(seal_writer_finish(w, root, NULL), 0);
+    assert_int_equal(sealed_file_open(g_path, key, root, &f, NULL), 0);
+    for (uint64_t i = 0; i < MANY; i++) {
+        uint8_t block[4096];
+        uint64_t number;
+
+        assert_int_equal(sealed_file_read_block(f, i, block), 0);
+        memcpy(&number, block, sizeof(number));
+        assert_int_equal(number, i);
+        assert_int_equal(block[4095], i % 251);
+    }
+    assert_int_equal(unlink(g_path), 0);
+}
+
+/* The thread that writes finds the disk full: a later call says so, and the image gets no name. */
+static void test_seal_write_a_write_that_fails_later_is_told(void **state)
+{
+    for (int wait = 0; wait < 2; wait++) {
+        _cleanup_seal_writer_ struct seal_writer *w = NULL;
+        _cleanup_error_ struct error *err = NULL;
+        _cleanup_close_ int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+        uint8_t root[32];
+        int fd;
+        int r;
+
+        assert_true(full >= 0);
+        fd = dup(full); /* the descriptor that the writer will get */
+        assert_int_equal(close(fd), 0);
+        assert_int_equal(seal_writer_new(g_path, MANY, key, salt, &w, NULL), 0);
+        assert_int_equal(dup2(full, fd), fd);
+        r = put_many(w, &err);
+        if (r == 0) {
+            r = wait != 0 ? seal_writer_wait(w, &err) : seal_writer_finish(w, root, &err);
+        }
+        assert_int_equal(r, -ENOSPC);
+        assert_non_null(strstr(error_text(err), "No space left"));
+        assert_true(seal_writer_finish(w, root, NULL) < 0);
+        w = seal_writer_free(w);
+        assert_int_equal(files_in_dir(), 0);
+    }
+}
+
 static void test_sealed_file_tells_what_and_where(void **state)
 {
     _cleanup_sealed_file_ struct sealed_file *f = NULL;
@@ -312,6 +385,8 @@ int main(void)
         cmocka_unit_test(test_seal_write_a_block_twice_or_never_is_refused),
         cmocka_unit_test(test_seal_write_killed_leaves_nothing_behind),
         cmocka_unit_test(test_seal_write_full_disk_is_a_clean_error),
+        cmocka_unit_test(test_seal_write_many_blocks_are_written_beside_encrypting),
+        cmocka_unit_test(test_seal_write_a_write_that_fails_later_is_told),
         cmocka_unit_test(test_sealed_file_tells_what_and_where),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
