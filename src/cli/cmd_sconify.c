@@ -98,7 +98,7 @@ static int settle(struct convert_args *a, const struct more_args *m, struct erro
     }
     a->sign_key = a->sign_key != NULL ? a->sign_key : m->sign;
     if (m->no_upload && a->cas != NULL) {
-        a->run_cas = a->run_cas != NULL ? a->run_cas : a->cas;
+        a->later_cas = a->cas;
         a->cas = NULL;
     }
     a->scone_names = true;

@@ -15,7 +15,8 @@ struct convert_args {
     const char *template_path, *session_out;
     const char *secrets, *injected; /* NULL: $SECRETS, $INJECTED_FILES */
     const char *cas, *cas_pin, *cas_cacert, *identity;
-    const char *run_cas; /* where the image looks for its CAS unless told */
+    const char *run_cas;   /* where the image looks for its CAS unless told */
+    const char *later_cas; /* the CAS that will get the session, but not from here */
     const char *sign_key, *passphrase_file;
     const char *sign_dump, *signature, *public_key;
     const char *master, *salt;

@@ -188,7 +188,7 @@ static int choose_cas_key(struct run *r, struct error **err)
 /* The image asks another port of the same host: there the enclaves get their configuration. */
 static int choose_run_cas(struct run *r, struct error **err)
 {
-    const char *host = r->a->cas;
+    const char *host = r->a->cas != NULL ? r->a->cas : r->a->later_cas;
     const char *end;
 
     r->o.cas_address = r->a->run_cas;

@@ -104,7 +104,7 @@ class Sconify(ConvertCase):
         code, out, err = self.plain(
             "--from=oci:native_flask_restapi_image", "--to=oci:o", "--binary=/bin/sh",
             "--session=session.yml", "--allow-debug-mode", "--allow-tcb-vulnerabilities",
-            "--service-name=web", "--env=A=b", "--cas=cas.example.org", "--disable-session-upload")
+            "--service-name=web", "--env=A=b", "--cas=https://cas.example.org:8081", "--disable-session-upload")
         self.assertEqual(code, 0, err)
         session = self.session()
         self.assertEqual(set(session["security"]["attestation"]["tolerate"]),
