@@ -104,14 +104,14 @@ static void calls_and_stores(void)
 
     check("ftruncate", ftruncate(fd, 3 * PAGE) == 0);
     p = map(fd, 3 * PAGE, PROT_READ | PROT_WRITE);
-    strcpy((char *)p, "stored");
+    (void)memcpy((char *)p, "stored", sizeof("stored"));
     check("pread", pread(fd, buffer, 7, 0) == 7);
     printf("read: %s\n", buffer);
     check("pwrite", pwrite(fd, "call", 5, 2) == 5);
     printf("after write: %s\n", (char *)p);
     pid = fork();
     if (pid == 0) {
-        strcpy((char *)p + PAGE, "of the child");
+        (void)memcpy((char *)p + PAGE, "of the child", sizeof("of the child"));
         check("child's pread", pread(fd, buffer, 5, 0) == 5 && memcmp(buffer, "stcal", 5) == 0);
         check("child's pwrite", pwrite(fd, "X", 1, 2 * PAGE) == 1);
         _exit(p[2 * PAGE]);

@@ -46,13 +46,13 @@ static void both_ways(void)
     char *p = share(16 * PAGE);
     pid_t pid;
 
-    strcpy(p, "before");
+    (void)memcpy(p, "before", sizeof("before"));
     p[5 * PAGE] = 7;
     pid = fork();
     if (pid == 0) {
         check("the parent's stores", strcmp(p, "before") == 0 && p[5 * PAGE] == 7);
         check("untouched", p[9 * PAGE] == 0);
-        strcpy(p, "the child was here");
+        (void)memcpy(p, "the child was here", sizeof("the child was here"));
         p[9 * PAGE + 1] = 9;
         _exit(p[15 * PAGE + 4095] == 0 ? 3 : 4);
     }

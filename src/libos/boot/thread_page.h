@@ -102,7 +102,8 @@ struct thread_page {
     uint8_t *ssa;   /* SSA[0] */
     uint64_t tcs;
     uint64_t aex_count;
-    uint64_t interruptions; /* AEXs, and kicks that met it outside; proc/membarrier.c reads it */
+    uint64_t interruptions; /* asynchronous exits, and kicks that met it outside; proc/membarrier.c
+                               reads it */
     uint32_t park_seq;      /* trusted twin of *park */
     uint64_t held_signals;  /* taken from the block, to be looked at as soon as that is allowed */
     struct list free_node;  /* proc/slots.c */

@@ -29,8 +29,8 @@ void family_process_stopped(int32_t pid, uint32_t signo);
 [[nodiscard]] int family_process_setpgid(int32_t caller, int32_t pid, int32_t pgid);
 [[nodiscard]] int32_t family_process_setsid(int32_t caller);
 [[nodiscard]] int family_process_set(int32_t pid, enum pids_property what, uint64_t value);
-/* What a process runs, for the others' /proc: the current one, or the first while a child of vfork is
- * on its thread, over the same memory. */
+/* What a process runs, for the others' /proc: the current one, or the first while a child of vfork
+ * is on its thread, over the same memory. */
 struct process;
 void family_process_show(const struct process *p);
 [[nodiscard]] int family_process_describe(int32_t pid, struct pids_info *ret);

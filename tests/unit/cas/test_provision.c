@@ -17,8 +17,8 @@
 
 #include "attest/case.h"
 #include "base/alloc.h"
-#include "cas/provision.h"
 #include "cas/cas_fixture.h"
+#include "cas/provision.h"
 #include "core/hex.h"
 
 static unsigned g_sessions;
