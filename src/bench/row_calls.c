@@ -58,6 +58,8 @@ OPS_ROW(pipe_pingpong, "pipe-pingpong", OPS_DYNAMIC, NULL, "pipe-pingpong", 0,
         "a byte through a pipe to a child and back");
 OPS_ROW(child_file, "child-file", OPS_DYNAMIC, NULL, "child-file", 0,
         "a child makes a file of 100 bytes in /tmp, reads and removes it");
+OPS_ROW(shared_pingpong, "shared-pingpong", OPS_DYNAMIC, NULL, "shared-pingpong", 0,
+        "two processes wake each other by turns with semaphores in shared memory: there and back");
 OPS_ROW(thread_create, "thread-create", OPS_DYNAMIC, NULL, "thread-create", 2.0,
         "pthread_create and pthread_join");
 OPS_ROW(py_cpu, "py-cpu", NBODY, PYTHON, "nbody", 1 / 0.98,

@@ -19,6 +19,8 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -28,6 +30,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -625,6 +628,45 @@ static void batch_child_file(uint64_t count)
     }
 }
 
+/* Each on a page of its own, so that a turn fetches what it changes and nothing else. */
+static sem_t *g_turns[2];
+
+static void setup_shared_pingpong(void)
+{
+    char *p = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    pid_t pid;
+
+    if (p == MAP_FAILED) {
+        fail("shared memory");
+    }
+    g_turns[0] = (sem_t *)(void *)p;
+    g_turns[1] = (sem_t *)(void *)(p + 4096);
+    if (sem_init(g_turns[0], 1, 0) < 0 || sem_init(g_turns[1], 1, 0) < 0) {
+        fail("semaphores");
+    }
+    pid = fork();
+    if (pid < 0) {
+        fail("fork");
+    }
+    if (pid == 0) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+        for (;;) {
+            if (sem_wait(g_turns[0]) == 0) {
+                (void)sem_post(g_turns[1]);
+            }
+        }
+    }
+}
+
+static void batch_shared_pingpong(uint64_t count)
+{
+    for (uint64_t i = 0; i < count; i++) {
+        if (sem_post(g_turns[0]) < 0 || sem_wait(g_turns[1]) < 0) {
+            fail("semaphores");
+        }
+    }
+}
+
 static const struct work works[] = {
     {"getpid", NULL, batch_getpid},
     {"clock", NULL, batch_clock},
@@ -647,6 +689,7 @@ static const struct work works[] = {
     {"pipe-bw", setup_pipe_bw, batch_pipe_bw},
     {"pipe-pingpong", setup_pipe_pingpong, batch_pipe_pingpong},
     {"child-file", setup_child_file, batch_child_file},
+    {"shared-pingpong", setup_shared_pingpong, batch_shared_pingpong},
 };
 
 static uint64_t time_batch(const struct work *w, uint64_t count, uint64_t *io_spent)

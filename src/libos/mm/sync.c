@@ -2,9 +2,9 @@
 /* Copyright 2026 The nacre authors */
 
 /*
- * Shared file mappings. Enclaves share no memory with anybody, so a shared mapping is a private
- * copy whose changed pages are written back on msync, munmap and at the end. Two mappings of one
- * file in this process are two copies; docs/library-os.md says so.
+ * Shared mappings of files that are not in memory (those are shown as they are, shm/local.h). A
+ * shared mapping is a private copy whose changed pages are written back on msync, munmap and at the
+ * end. Two mappings of one file in this process are two copies; docs/library-os.md says so.
  */
 
 #include <linux/mman.h>

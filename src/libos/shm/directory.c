@@ -11,72 +11,12 @@
  * is refused all the same, and its sender with it.
  */
 
-#include "libos/shm/directory.h"
+#include "libos/shm/directory_internal.h"
 
-#include "libos/lib/list.h"
 #include "libos/libos.h"
 #include "libos/mm/kmem.h"
 
-#define CHUNK       64u /* pages whose books are made at a time */
-#define OBJECTS_MAX 65536u
-#define AWAITED_MAX READERS_MAX
-
-struct ask {
-    struct list node;
-    uint32_t member; /* DIRECTORY_HOME: it is gone, nobody waits */
-    bool write;
-    directory_act act; /* DIRECTORY_VISITOR */
-    void *ctx;
-};
-
-/* What goes on about one page. */
-struct work {
-    struct list node; /* g_busy */
-    struct list queue;
-    struct object *object;
-    uint64_t page;
-    uint64_t number; /* of the recall, 0: none under way */
-    uint32_t awaited[AWAITED_MAX];
-    uint32_t awaited_count;
-};
-
-struct slot {
-    uint8_t *data;
-    struct work *work; /* NULL: nobody asks */
-    uint32_t holder;
-    uint16_t lost;
-    uint16_t reader_count;
-    uint32_t readers[READERS_MAX];
-};
-
-struct attachment {
-    struct list node;
-    uint32_t member;
-    uint64_t count;
-};
-
-struct object {
-    struct list node;
-    uint64_t id;
-    uint64_t pages;
-    uint32_t creator; /* holds what has no books yet */
-    struct list attachments;
-    struct slot **chunks;
-    uint64_t chunk_count; /* as far as any was needed; behind it they are NULL */
-    const struct directory_backing *backing;
-    void *ctx;
-    bool pinned; /* stays without attachments */
-};
-
-/* A chunk without books whose pages are all at home, not with the creator. */
-#define CHUNK_HOME   ((struct slot *)1)
-#define CREATOR_GONE (UINT32_MAX - 2) /* what it held is lost */
-
 static directory_send g_send;
-static struct list g_objects = {&g_objects, &g_objects};
-static struct list g_busy = {&g_busy, &g_busy};
-static size_t g_count;
-static uint64_t g_next_id;
 static uint64_t g_next_number;
 
 void directory_start(directory_send send)
@@ -84,272 +24,7 @@ void directory_start(directory_send send)
     g_send = send;
 }
 
-size_t directory_count(void)
-{
-    return g_count;
-}
-
-/* ---- objects ---- */
-
-static struct object *find(uint64_t id)
-{
-    list_for_each (it, &g_objects) {
-        struct object *o = list_entry(it, struct object, node);
-
-        if (o->id == id) {
-            return o;
-        }
-    }
-    return NULL;
-}
-
-static struct attachment *attached(struct object *o, uint32_t member)
-{
-    list_for_each (it, &o->attachments) {
-        struct attachment *a = list_entry(it, struct attachment, node);
-
-        if (a->member == member) {
-            return a;
-        }
-    }
-    return NULL;
-}
-
-static int attach(struct object *o, uint32_t member)
-{
-    struct attachment *a = attached(o, member);
-
-    if (a == NULL) {
-        a = kzalloc(sizeof(*a));
-        if (a == NULL) {
-            return -ENOMEM;
-        }
-        a->member = member;
-        if (o->backing != NULL && list_empty(&o->attachments)) {
-            o->backing->used(o->ctx);
-        }
-        list_insert(&o->attachments, &a->node);
-    }
-    a->count++;
-    return 0;
-}
-
-/* The place of a chunk; NULL: no memory. */
-static struct slot **chunk_at(struct object *o, uint64_t page)
-{
-    const uint64_t i = page / CHUNK;
-    const uint64_t all = (o->pages + CHUNK - 1) / CHUNK;
-    struct slot **fresh;
-    uint64_t want;
-
-    if (i < o->chunk_count) {
-        return &o->chunks[i];
-    }
-    want = MIN(MAX(i + 1, o->chunk_count * 2), all);
-    fresh = krealloc(o->chunks, want * sizeof(struct slot *));
-    if (fresh == NULL) {
-        return NULL;
-    }
-    __builtin_memset(fresh + o->chunk_count, 0, (want - o->chunk_count) * sizeof(struct slot *));
-    o->chunks = fresh;
-    o->chunk_count = want;
-    return &o->chunks[i];
-}
-
-static bool has_books(const struct slot *chunk)
-{
-    return chunk != NULL && chunk != CHUNK_HOME;
-}
-
-static void work_free(struct slot *s)
-{
-    struct work *w = s->work;
-
-    list_for_each_safe (it, &w->queue) {
-        kfree(list_entry(it, struct ask, node));
-    }
-    list_remove(&w->node);
-    kfree(w);
-    s->work = NULL;
-}
-
-static void object_free(struct object *o)
-{
-    for (uint64_t i = 0; i < o->chunk_count; i++) {
-        struct slot *chunk = o->chunks[i];
-
-        for (uint32_t k = 0; has_books(chunk) && k < CHUNK; k++) {
-            kfree(chunk[k].data);
-            if (chunk[k].work != NULL) {
-                work_free(&chunk[k]);
-            }
-        }
-        if (has_books(chunk)) {
-            kfree(chunk);
-        }
-    }
-    list_for_each_safe (it, &o->attachments) {
-        kfree(list_entry(it, struct attachment, node));
-    }
-    list_remove(&o->node);
-    g_count--;
-    kfree(o->chunks);
-    kfree(o);
-}
-
-static void detach(struct object *o, struct attachment *a, uint64_t count)
-{
-    a->count -= count;
-    if (a->count > 0) {
-        return;
-    }
-    list_remove(&a->node);
-    kfree(a);
-    if (!list_empty(&o->attachments)) {
-        return;
-    }
-    if (o->backing != NULL) {
-        o->backing->unused(o->ctx);
-    }
-    if (!o->pinned) {
-        object_free(o);
-    }
-}
-
-static int create(uint32_t creator, uint64_t pages, struct object **ret)
-{
-    struct object *o;
-
-    if (pages == 0 || pages > SHM_PAGES_MAX) {
-        return -EINVAL;
-    }
-    if (g_count >= OBJECTS_MAX) {
-        return -ENOSPC;
-    }
-    o = kzalloc(sizeof(*o));
-    if (o == NULL) {
-        return -ENOMEM;
-    }
-    o->pages = pages;
-    o->creator = creator;
-    list_init(&o->attachments);
-    list_init(&o->node);
-    o->id = ++g_next_id;
-    list_insert(&g_objects, &o->node);
-    g_count++;
-    *ret = o;
-    return 0;
-}
-
-int directory_create(uint32_t member, uint64_t pages, uint64_t *ret)
-{
-    struct object *o = NULL;
-    int r = create(member, pages, &o);
-
-    if (r < 0) {
-        return r;
-    }
-    r = attach(o, member);
-    if (r < 0) {
-        object_free(o);
-        return r;
-    }
-    *ret = o->id;
-    return 0;
-}
-
-int directory_create_home(const struct directory_backing *backing, void *ctx, uint64_t pages,
-                          uint64_t *ret)
-{
-    struct object *o = NULL;
-    const int r = create(DIRECTORY_HOME, pages, &o);
-
-    if (r < 0) {
-        return r;
-    }
-    o->backing = backing;
-    o->ctx = ctx;
-    o->pinned = true;
-    *ret = o->id;
-    return 0;
-}
-
-void directory_drop(uint64_t object)
-{
-    struct object *o = find(object);
-
-    if (o != NULL) {
-        o->pinned = false;
-        if (o->backing != NULL || list_empty(&o->attachments)) {
-            object_free(o);
-        }
-    }
-}
-
-uint64_t directory_attachments(uint64_t object)
-{
-    struct object *o = find(object);
-    uint64_t count = 0;
-
-    if (o != NULL) {
-        list_for_each (it, &o->attachments) {
-            count += list_entry(it, struct attachment, node)->count;
-        }
-    }
-    return count;
-}
-
-int directory_attach(uint32_t member, uint64_t object, uint64_t *ret_pages)
-{
-    struct object *o = find(object);
-
-    if (o == NULL) {
-        return -ENOENT;
-    }
-    *ret_pages = o->pages;
-    return attach(o, member);
-}
-
-int directory_clone(uint32_t from, uint32_t to)
-{
-    int r = 0;
-
-    list_for_each (it, &g_objects) {
-        struct object *o = list_entry(it, struct object, node);
-
-        if (r == 0 && attached(o, from) != NULL) {
-            r = attach(o, to);
-        }
-    }
-    return r;
-}
-
 /* ---- pages ---- */
-
-/* The books of a page, made when there are none. NULL: no memory. */
-static struct slot *slot_of(struct object *o, uint64_t page)
-{
-    struct slot **chunk = chunk_at(o, page);
-
-    if (chunk == NULL) {
-        return NULL;
-    }
-    if (!has_books(*chunk)) {
-        struct slot *fresh = kzalloc(CHUNK * sizeof(*fresh));
-
-        if (fresh == NULL) {
-            return NULL;
-        }
-        for (uint32_t i = 0; i < CHUNK; i++) {
-            const bool lost = *chunk == NULL && o->creator == CREATOR_GONE;
-
-            fresh[i].holder = *chunk == NULL && !lost ? o->creator : DIRECTORY_HOME;
-            fresh[i].lost = lost;
-        }
-        *chunk = fresh;
-    }
-    return &(*chunk)[page % CHUNK];
-}
 
 static void lose(struct slot *s)
 {
@@ -412,7 +87,7 @@ static bool await(struct work *w, uint32_t member, uint32_t flags)
 /* A copy is to go. */
 static void revoke(struct work *w, struct slot *s, uint32_t reader)
 {
-    if (attached(w->object, reader) == NULL || !await(w, reader, SHM_WRITE)) {
+    if (books_attached(w->object, reader) == NULL || !await(w, reader, SHM_WRITE)) {
         remove_reader(s, reader); /* it left, and its copy with it */
     }
 }
@@ -505,7 +180,7 @@ static void serve(struct slot *s)
         list_remove(&ask->node);
         kfree(ask);
     }
-    work_free(s);
+    books_idle(s);
 }
 
 /* Puts `ask` in line, and serves it if nobody stands before it. */
@@ -529,7 +204,7 @@ static int stand_in_line(struct object *o, struct slot *s, uint64_t page, const 
     s->work->object = o;
     s->work->page = page;
     list_init(&s->work->queue);
-    list_insert(&g_busy, &s->work->node);
+    list_insert(&g_books_busy, &s->work->node);
     list_insert(&s->work->queue, &ask->node);
     serve(s);
     return 0;
@@ -537,7 +212,7 @@ static int stand_in_line(struct object *o, struct slot *s, uint64_t page, const 
 
 static int request(struct object *o, uint32_t member, uint64_t page, bool write)
 {
-    struct slot *s = slot_of(o, page);
+    struct slot *s = books_page(o, page);
 
     if (s == NULL) {
         return -ENOMEM;
@@ -617,7 +292,7 @@ static void store(struct object *o, struct slot *s, uint64_t page, const uint8_t
 static int take_content(struct object *o, uint32_t member, const struct shm_head *h,
                         const uint8_t *content)
 {
-    struct slot *s = slot_of(o, h->page);
+    struct slot *s = books_page(o, h->page);
     bool awaited;
 
     if (s == NULL) {
@@ -642,7 +317,7 @@ static int take_content(struct object *o, uint32_t member, const struct shm_head
 
 static int take_ack(struct object *o, uint32_t member, const struct shm_head *h)
 {
-    struct slot *s = slot_of(o, h->page);
+    struct slot *s = books_page(o, h->page);
 
     if (s == NULL) {
         return -ENOMEM;
@@ -667,7 +342,7 @@ static int take_ack(struct object *o, uint32_t member, const struct shm_head *h)
 static int take_zero(struct object *o, uint32_t member, uint64_t page)
 {
     const struct shm_head h = {.object = o->id, .page = page, .flags = SHM_ZERO};
-    struct slot *s = slot_of(o, page);
+    struct slot *s = books_page(o, page);
 
     if (s == NULL) {
         return -ENOMEM;
@@ -686,14 +361,14 @@ static int take_zeros(struct object *o, uint32_t member, const struct shm_head *
         return -EBADMSG;
     }
     while (r == 0 && left > 0) {
-        struct slot **chunk = chunk_at(o, page);
+        struct slot **chunk = books_chunk(o, page);
         const uint64_t in_chunk = MIN(CHUNK - page % CHUNK, o->pages - page);
         const uint64_t n = MIN(in_chunk, left);
 
         if (chunk == NULL) {
             return -ENOMEM;
         }
-        if (!has_books(*chunk) && page % CHUNK == 0 && n == in_chunk) {
+        if (!books_made(*chunk) && page % CHUNK == 0 && n == in_chunk) {
             *chunk = *chunk == NULL && o->creator == member ? CHUNK_HOME : *chunk;
         } else {
             for (uint64_t i = 0; r == 0 && i < n; i++) {
@@ -717,21 +392,21 @@ static bool well_formed(const struct shm_head *h, size_t size)
 
 int directory_take(uint32_t member, const struct shm_head *h, const uint8_t *content, size_t size)
 {
-    struct object *o = find(h->object);
+    struct object *o = books_find(h->object);
     struct attachment *a;
 
     if (!well_formed(h, size)) {
         return -EBADMSG;
     }
     if (o == NULL) {
-        return h->object == 0 || h->object > g_next_id ? -EBADMSG : 0; /* it is gone: late */
+        return h->object == 0 || h->object > g_books_last ? -EBADMSG : 0; /* it is gone: late */
     }
-    a = attached(o, member);
+    a = books_attached(o, member);
     if (h->op == SHM_DETACH) {
         if (a == NULL || h->a == 0 || h->a > a->count) {
             return -EBADMSG;
         }
-        detach(o, a, h->a);
+        books_detach(o, a, h->a);
         return 0;
     }
     if (h->page >= o->pages) {
@@ -750,8 +425,8 @@ int directory_take(uint32_t member, const struct shm_head *h, const uint8_t *con
 
 int directory_visit(uint64_t object, uint64_t page, bool write, directory_act act, void *ctx)
 {
-    struct object *o = find(object);
-    struct slot *s = o == NULL || page >= o->pages ? NULL : slot_of(o, page);
+    struct object *o = books_find(object);
+    struct slot *s = o == NULL || page >= o->pages ? NULL : books_page(o, page);
     int r;
 
     if (s == NULL) {
@@ -761,50 +436,6 @@ int directory_visit(uint64_t object, uint64_t page, bool write, directory_act ac
         o, s, page,
         &(const struct ask){.member = DIRECTORY_VISITOR, .write = write, .act = act, .ctx = ctx});
     return r < 0 ? r : s->work != NULL ? -EINPROGRESS : 0;
-}
-
-static bool is_home(const struct slot *s)
-{
-    return s->holder == DIRECTORY_HOME && s->reader_count == 0 && s->lost == 0 && s->work == NULL;
-}
-
-bool directory_away(uint64_t object, uint64_t page, uint64_t last, uint64_t *ret)
-{
-    const struct object *o = find(object);
-
-    while (o != NULL && page <= last && page / CHUNK < o->chunk_count) {
-        const struct slot *chunk = o->chunks[page / CHUNK];
-
-        if (!has_books(chunk)) {
-            page = (page / CHUNK + 1) * CHUNK;
-        } else if (is_home(&chunk[page % CHUNK])) {
-            page++;
-        } else {
-            *ret = page;
-            return true;
-        }
-    }
-    return false;
-}
-
-bool directory_is_home(uint64_t object, uint64_t page)
-{
-    const struct object *o = find(object);
-    const struct slot *chunk =
-        o == NULL || page / CHUNK >= o->chunk_count ? NULL : o->chunks[page / CHUNK];
-
-    return o != NULL && (has_books(chunk) ? is_home(&chunk[page % CHUNK])
-                                          : chunk == CHUNK_HOME || o->creator == DIRECTORY_HOME);
-}
-
-void directory_forgive(uint64_t object, uint64_t page)
-{
-    struct object *o = find(object);
-    struct slot *s = o == NULL || page >= o->pages ? NULL : slot_of(o, page);
-
-    if (s != NULL) {
-        s->lost = 0;
-    }
 }
 
 /* ---- the end of a member ---- */
@@ -824,7 +455,7 @@ static void leave_chunk(struct slot *chunk, uint32_t member)
 /* What it asked for nobody waits for, and nobody waits for what it was asked. */
 static void leave_work(struct work *w, uint32_t member)
 {
-    struct slot *s = slot_of(w->object, w->page);
+    struct slot *s = books_page(w->object, w->page);
 
     list_for_each (it, &w->queue) {
         struct ask *ask = list_entry(it, struct ask, node);
@@ -847,34 +478,34 @@ static void leave_work(struct work *w, uint32_t member)
 static void leave_object(struct object *o, struct attachment *a, uint32_t member)
 {
     for (uint64_t i = 0; i < o->chunk_count; i++) {
-        if (has_books(o->chunks[i])) {
+        if (books_made(o->chunks[i])) {
             leave_chunk(o->chunks[i], member);
         }
     }
     if (o->creator == member) {
         o->creator = CREATOR_GONE;
     }
-    detach(o, a, a->count);
+    books_detach(o, a, a->count);
 }
 
 void directory_gone(uint32_t member)
 {
-    list_for_each_safe (it, &g_objects) {
+    list_for_each_safe (it, &g_books) {
         struct object *o = list_entry(it, struct object, node);
-        struct attachment *a = attached(o, member);
+        struct attachment *a = books_attached(o, member);
 
         if (a != NULL) {
             leave_object(o, a, member);
         }
     }
-    list_for_each_safe (it, &g_busy) {
+    list_for_each_safe (it, &g_books_busy) {
         leave_work(list_entry(it, struct work, node), member);
     }
 }
 
 void directory_forget(void)
 {
-    list_for_each_safe (it, &g_objects) {
-        object_free(list_entry(it, struct object, node));
+    list_for_each_safe (it, &g_books) {
+        books_free(list_entry(it, struct object, node));
     }
 }
