@@ -20,6 +20,7 @@
 #include "libos/time/clock.h"
 
 #define ROUND       16
+#define FOREVER     ((int64_t)-1)
 #define DATA_KICK   UINT64_MAX
 #define O_NONBLOCK_ 04000
 
@@ -207,7 +208,7 @@ static int64_t timeout_until(uint64_t due)
     uint64_t now;
 
     if (due == UINT64_MAX) {
-        return -1;
+        return FOREVER;
     }
     now = clock_now(CLOCK_MONOTONIC);
     return due <= now ? 0 : (int64_t)(due - now);
