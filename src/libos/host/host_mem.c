@@ -35,9 +35,14 @@ struct bounce bounce_take(size_t want, size_t least)
     struct host_bounce *own = host_bounce();
     size_t room = own->size - own->used;
     struct bounce b = {.owner = own, .mark = own->used};
-    size_t size = MIN((want + BOUNCE_ALIGN - 1) & ~(size_t)(BOUNCE_ALIGN - 1),
-                      room & ~(size_t)(BOUNCE_ALIGN - 1));
+    const size_t most = (want + BOUNCE_ALIGN - 1) & ~(size_t)(BOUNCE_ALIGN - 1);
+    /* Never all of it: filling this piece from application memory can mean reading a page of a
+     * mapped file, which takes a piece of its own. */
+    size_t size = MIN(most, (room - room / 8) & ~(size_t)(BOUNCE_ALIGN - 1));
 
+    if (size < least) {
+        size = MIN(most, room & ~(size_t)(BOUNCE_ALIGN - 1));
+    }
     if (size < least || (size == 0 && want != 0)) {
         return b;
     }
