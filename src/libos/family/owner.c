@@ -774,7 +774,20 @@ void owner_reset(void)
     o->ack = NULL;
 }
 
-/* Kept calls of members are answered by the parent; of its own threads none is in a call. */
+/* Kept calls of members are answered by the parent, and what handlers hold for them here goes
+ * without an answer: no member of the parent's is one of ours. Ending one can end others (a file's
+ * last reference), so all are gone before the first. Of the parent's own threads none is in a call.
+ */
+static void end_kept_calls(struct owner *o)
+{
+    list_for_each (it, &o->members) {
+        __atomic_store_n(&list_entry(it, struct member, node)->gone, 1, __ATOMIC_RELEASE);
+    }
+    list_for_each (it, &o->members) {
+        owner_cancel_all(list_entry(it, struct member, node));
+    }
+}
+
 static void forget_member(struct member *m)
 {
     remove_locked(m);
@@ -799,6 +812,7 @@ void owner_after_fork(void)
     }
     thread_set_helper(NULL);
     guests_after_fork();
+    end_kept_calls(o);
     while (!list_empty(&o->members)) {
         forget_member(list_entry(o->members.next, struct member, node));
     }
