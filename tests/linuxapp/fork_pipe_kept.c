@@ -48,14 +48,18 @@ int main(void)
     pid_t reader;
     pid_t writer;
 
-    OK(pipe(in));
-    OK(pipe(out));
+    OK(pipe2(in, O_CLOEXEC));
+    OK(pipe2(out, O_CLOEXEC));
     reader = start();
     if (reader == 0) {
+        close(in[1]); /* so that its end is the parent's doing, or seems a child's */
+        close(out[0]);
         wait_in_read(in);
     }
     writer = start();
     if (writer == 0) {
+        close(in[1]);
+        close(out[0]);
         wait_in_write(out);
     }
     usleep(100000); /* so that they do wait */
