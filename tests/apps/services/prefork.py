@@ -1,11 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Servers of several processes: uwsgi, php-fpm behind nginx."""
+"""Servers of several processes: apache2 with both of its common models, uwsgi, php-fpm behind nginx."""
 import os
 import signal
 import urllib.error
 import urllib.request
 
 from .harness import Case, free_port
+
+APACHE = """ServerRoot {box}
+ServerName localhost
+Listen 127.0.0.1:{port}
+PidFile {box}/pid
+ErrorLog /dev/stderr
+LogLevel error
+Mutex file:{box}
+DefaultRuntimeDir {box}
+LoadModule mpm_{model}_module /usr/lib/apache2/modules/mod_mpm_{model}.so
+LoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so
+LoadModule dir_module /usr/lib/apache2/modules/mod_dir.so
+LoadModule status_module /usr/lib/apache2/modules/mod_status.so
+User www-data
+Group www-data
+StartServers 3
+{limits}
+DocumentRoot {box}/www
+<Location /server-status>
+SetHandler server-status
+</Location>
+"""
+LIMITS = {"prefork": "MinSpareServers 2\nMaxSpareServers 4\nMaxRequestWorkers 8",
+          "event": "MinSpareThreads 8\nMaxSpareThreads 32\nThreadsPerChild 8\nMaxRequestWorkers 32"}
+
 
 def get(port, path):
     """(status, body) of one request."""
@@ -14,6 +39,28 @@ def get(port, path):
             return r.status, r.read()
     except urllib.error.HTTPError as e:
         return e.code, b""
+
+
+def apache(model):
+    def check(side, box):
+        port = free_port()
+        box.file("www/index.html", "hello\n")
+        box.file("www/large", b"0123456789abcdef" * 65536)
+        for folder in (box.path, box.file("www")):
+            os.chmod(folder, 0o755)
+        conf = box.file("apache.conf", APACHE.format(box=box.path, port=port, model=model, limits=LIMITS[model]))
+        server = side.start(["/usr/sbin/apache2", "-f", conf, "-DFOREGROUND"], ready=port)
+        seen = [("page", get(port, "/")), ("missing", get(port, "/nothing")[0])]
+        seen.append(("large", get(port, "/large") == (200, b"0123456789abcdef" * 65536)))
+        seen.append(("many", {get(port, "/")[0] for _ in range(100)}))
+        status = get(port, "/server-status?auto")
+        seen.append(("scoreboard", status[0], b"Scoreboard: " in status[1]))
+        server.send_signal(signal.SIGUSR1)  # graceful: new children, the same parent
+        server.wait_until(lambda: server.err.count(b"resuming normal operations") >= 2)
+        seen.append(("after a graceful restart", get(port, "/")))
+        seen.append(("end", server.stop(signal.SIGTERM)))
+        return seen
+    return check
 
 
 WSGI = """import os
@@ -78,6 +125,8 @@ def fpm(side, box):
 
 
 CASES = [
+    Case("apache2-prefork", "/usr/sbin/apache2", "apache2-bin", "mpm_prefork: pages, 1 MiB, server-status, graceful restart, SIGTERM", apache("prefork")),
+    Case("apache2-event", "/usr/sbin/apache2", "apache2-bin", "mpm_event: pages, 1 MiB, server-status, graceful restart, SIGTERM", apache("event")),
     Case("uwsgi", "uwsgi", "uwsgi-core", "master and three workers, a Python application, SIGTERM", uwsgi),
     Case("php-fpm", "php-fpm8.2", "php8.2-fpm", "three workers as www-data behind nginx, reload, SIGQUIT", fpm, needs=("nginx",)),
 ]
