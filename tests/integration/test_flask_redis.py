@@ -140,6 +140,59 @@ class TwoContainers(unittest.TestCase):
                     if tls.recv(100) == b"":
                         raise ConnectionError("closed")
 
+    def redis(self, port, *words):
+        """One command to a redis without TLS, and its answer: a line, or the text behind its length."""
+        with socket.create_connection(("127.0.0.1", port), 10) as s, s.makefile("rwb") as f:
+            f.write(b"*%d\r\n" % len(words))
+            for w in words:
+                f.write(b"$%d\r\n%s\r\n" % (len(w), w.encode()))
+            f.flush()
+            line = f.readline().decode().rstrip()
+            return f.readline().decode().rstrip() if line.startswith("$") and line != "$-1" else line
+
+    def test_a_store_on_a_directory_of_the_host_keeps_its_data(self):
+        """Killed and started again, and started once more after an orderly end, the append-only file
+        rewritten by a child in between; and the twin: a directory the image does not name."""
+        port = free_port()
+        data = os.path.join(self.dir, "data")
+        os.mkdir(data)
+        for name, path in (("keeps", data + ":rw"), ("forgets", None)):
+            self.nacre("convert", "--namespace=clinic", "--create-namespace", "--name", name,
+                       "--from", "oci:" + REDIS, "--to", "oci:" + name,
+                       "--cas", f"localhost:{self.api}", "--allow-softsgx",
+                       "--command", f"/usr/bin/redis-server --port {port} --bind 127.0.0.1 "
+                       f"--appendonly yes --appendfsync always --save '' --dir {data if path else '/tmp'}",
+                       *(["--host-path", path] if path else []))
+
+        def start(name):
+            process = self.start(name)
+            self.wait_for(name, "Ready to accept connections")
+            return process
+
+        first = start("keeps")
+        for i in range(200):
+            self.assertEqual(self.redis(port, "SET", f"key{i}", f"value{i}"), "+OK")
+        first.kill()
+        first.wait(10)
+        second = start("keeps")
+        self.assertEqual(self.redis(port, "DBSIZE"), ":200", self.log("keeps"))
+        self.assertEqual(self.redis(port, "GET", "key199"), "value199")
+        self.assertTrue(self.redis(port, "BGREWRITEAOF").startswith("+"))
+        self.wait_for("keeps", "Background AOF rewrite finished successfully")
+        self.assertEqual(self.redis(port, "SET", "last", "one"), "+OK")
+        self.end(second)
+        third = start("keeps")
+        self.assertEqual(self.redis(port, "DBSIZE"), ":201", self.log("keeps"))
+        self.assertEqual(self.redis(port, "GET", "last"), "one")
+        self.end(third)
+        # Without the path nothing of it is inside, and what is written stays inside.
+        before = sorted(os.listdir(data))
+        fourth = start("forgets")
+        self.assertEqual(self.redis(port, "DBSIZE"), ":0", self.log("forgets"))
+        self.assertEqual(self.redis(port, "SET", "a", "b"), "+OK")
+        self.end(fourth)
+        self.assertEqual(sorted(os.listdir(data)), before)
+
     def test_service_without_the_imports_is_refused_by_the_store(self):
         self.convert("redis", REDIS, "redis/redis-{}.yml")
         with open(os.path.join(FLASK, "redis", "flask-secrets.yml"), encoding="utf-8") as f:
