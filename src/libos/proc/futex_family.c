@@ -82,9 +82,19 @@ static int sleep_on(struct futex_sleeper *s, uint64_t deadline)
 
 int futex_family_enter(struct futex_sleeper *s, struct futex_key key)
 {
+    int r;
+
     *s = (struct futex_sleeper){.thread = thread_current()};
     list_init(&s->node);
-    return enter(s, key, UINT32_MAX);
+    r = enter(s, key, UINT32_MAX);
+    if (r < 0) {
+        return r;
+    }
+    r = futex_family_wake(key, 0, UINT32_MAX); /* answered behind what was posted */
+    if (r < 0) {
+        (void)leave(s, key);
+    }
+    return r < 0 ? r : 0;
 }
 
 int futex_family_sleep(struct futex_sleeper *s, uint64_t deadline)
