@@ -190,12 +190,14 @@ void local_give_back(uint64_t address, uint64_t object, uint64_t page, uint64_t 
     if (content && page_protect(address, NACRE_PAGE_SIZE, PAGE_R) < 0) {
         libos_panic("the host refuses to make a shared page read-only");
     }
-    local_post(SHM_CONTENT, content ? 0 : SHM_ZERO, object, page, number, 0,
-               content ? (const uint8_t *)address : NULL);
     if (content) {
+        /* Gone before anybody hears so: a thread of ours must not read what others may change. */
+        __builtin_memcpy(g_local_bounce, (const uint8_t *)address, NACRE_PAGE_SIZE);
         page_decommit(address, NACRE_PAGE_SIZE);
     }
     page_state_set(address, 0, 0xff);
+    local_post(SHM_CONTENT, content ? 0 : SHM_ZERO, object, page, number, 0,
+               content ? g_local_bounce : NULL);
 }
 
 /* ---- pages that come ---- */
