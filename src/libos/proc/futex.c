@@ -393,23 +393,24 @@ static int64_t wake_op(uint64_t first, uint64_t second, uint32_t wake1, uint32_t
 /* --- priority-inheriting locks: the ownership protocol without priorities, as SCHED_OTHER threads
  * see it. The word holds the owner's tid and FUTEX_WAITERS. --- */
 
-/* Sets FUTEX_WAITERS in a word last seen as `value`. Caller holds the bucket's lock, which keeps
- * the owner from handing over meanwhile. 1: the owner will find us; 0: look again; -EFAULT. */
-static int announce_waiter(uint64_t address, uint32_t value)
+/* Sets FUTEX_WAITERS in the word, as it is now: what was seen before the bucket's lock was taken
+ * may have had the bit for waiters that are gone. Caller holds that lock, which keeps the owner
+ * from handing over meanwhile. 1: the owner will find us; 0: there is none any more; -EFAULT. */
+static int announce_waiter(uint64_t address)
 {
-    int r;
+    uint32_t value;
+    int r = word_load(address, &value);
 
-    if ((value & FUTEX_WAITERS) == 0) {
-        r = word_cmpxchg(address, &value, value | FUTEX_WAITERS);
-        if (r <= 0) {
-            return r;
+    while (r == 0) {
+        if ((value & FUTEX_TID_BITS) == 0) {
+            return 0;
         }
+        if ((value & FUTEX_WAITERS) != 0) {
+            return 1;
+        }
+        r = word_cmpxchg(address, &value, value | FUTEX_WAITERS);
     }
-    r = word_load(address, &value);
-    if (r < 0) {
-        return r;
-    }
-    return (value & FUTEX_TID_BITS) != 0 ? 1 : 0;
+    return r;
 }
 
 static int lock_pi(uint64_t address, uint64_t deadline, bool try)
@@ -449,7 +450,7 @@ static int lock_pi(uint64_t address, uint64_t deadline, bool try)
         }
         list_init(&w.node);
         spin_lock(&b->lock);
-        r = announce_waiter(address, value);
+        r = announce_waiter(address);
         if (r > 0) {
             enqueue(b, &w);
         }
